@@ -1,0 +1,13 @@
+"""Names used all over the integration."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "shelly_pro"
+LOGGER: Final = logging.getLogger(__package__)
+
+CONF_TOPIC_PREFIX: Final = "topic_prefix"
+"""Config entry data: the device's MQTT topic prefix, `None` while its MQTT is switched off."""
+
+DEFAULT_PORT: Final = 80
+MANUFACTURER: Final = "Shelly"

@@ -1,0 +1,113 @@
+"""What every entity shares: its device, its component, and when it is available."""
+
+from typing import override
+
+from homeassistant.const import CONF_HOST, CONF_PORT
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import DEFAULT_PORT, DOMAIN, MANUFACTURER
+from .coordinator import ShellyProConfigEntry, ShellyProCoordinator
+from .shelly_core import Component, Device, Phase
+
+MODEL_NAMES = {
+    "SPSW-003XE16EU": "Shelly Pro 3",
+    "SPEM-003CEBEU": "Shelly Pro 3EM",
+    "SPEM-003CEBEU120": "Shelly Pro 3EM",
+    "SPEM-003CEBEU400": "Shelly Pro 3EM-400",
+    "SPEM-003CEBEU63": "Shelly Pro 3EM-3CT63",
+}
+
+
+class ShellyProEntity[ComponentT: Component](CoordinatorEntity[ShellyProCoordinator]):
+    """One value of one component of a device."""
+
+    _attr_has_entity_name = True
+
+    def __init__(
+        self, coordinator: ShellyProCoordinator, key: str, *, field: str | None, phase: Phase | None, child: bool
+    ) -> None:
+        """Attach to component `key`; `field` is the device's own name of the value, `None` for the component itself."""
+        super().__init__(coordinator, context=key)
+        self._key = key
+        mac = coordinator.config_entry.unique_id
+        self._attr_unique_id = f"{mac}-{key}" if field is None else f"{mac}-{key}-{field}"
+        if child:
+            self._attr_device_info = _child_device(coordinator, key, phase)
+        else:
+            self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, f"{mac}")})
+
+    @property
+    def component(self) -> ComponentT | None:
+        """The component as last heard of; `None` when the device no longer has it."""
+        # The key was taken from the components of this type when the entity was made.
+        return self.coordinator.device.get(self._key)  # type: ignore[return-value]
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the device answers and still has this component."""
+        return super().available and self.component is not None
+
+
+@callback
+def async_register_device(coordinator: ShellyProCoordinator) -> None:
+    """Register the device itself, which its phases and relays refer to as their parent."""
+    entry = coordinator.config_entry
+    info = coordinator.device.info
+    host, port = entry.data[CONF_HOST], entry.data[CONF_PORT]
+    address = f"[{host}]" if ":" in host else host
+    dr.async_get(coordinator.hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        configuration_url=f"http://{address}" if port == DEFAULT_PORT else f"http://{address}:{port}",
+        connections={(dr.CONNECTION_NETWORK_MAC, dr.format_mac(info.mac))},
+        identifiers={(DOMAIN, f"{entry.unique_id}")},
+        manufacturer=MANUFACTURER,
+        model=model_name(coordinator.device),
+        model_id=info.model,
+        name=entry.title,
+        sw_version=info.firmware,
+    )
+
+
+def model_name(device: Device) -> str:
+    """The name printed on the box."""
+    return MODEL_NAMES.get(device.info.model, f"Shelly {device.info.app}")
+
+
+def default_title(device: Device) -> str:
+    """The name that the person gave the device, else the model with the end of the MAC printed on its side."""
+    return device.info.name or f"{model_name(device)} {device.info.mac[-4:]}"
+
+
+def _child_device(coordinator: ShellyProCoordinator, key: str, phase: Phase | None) -> ChildDeviceInfo:
+    """A phase, a relay or a single-phase meter, as part of the device."""
+    mac = coordinator.config_entry.unique_id
+    parent_device_id = _parent_device_id(coordinator.hass, coordinator.config_entry)
+    if phase is not None:
+        return ChildDeviceInfo(
+            identifiers={(DOMAIN, f"{mac}-em:0-{phase}")},
+            parent_device_id=parent_device_id,
+            translation_key="phase",
+            translation_placeholders={"phase": phase.upper()},
+        )
+    kind, _, number = key.partition(":")
+    kind = {"em1data": "em1"}.get(kind, kind)
+    identifiers = {(DOMAIN, f"{mac}-{kind}:{number}")}
+    if (name := coordinator.device.name_of(f"{kind}:{number}")) is not None:
+        return ChildDeviceInfo(identifiers=identifiers, parent_device_id=parent_device_id, name=name)
+    return ChildDeviceInfo(
+        identifiers=identifiers,
+        parent_device_id=parent_device_id,
+        translation_key={"switch": "relay", "em1": "meter"}[kind],
+        translation_placeholders={"number": str(int(number) + 1)},
+    )
+
+
+def _parent_device_id(hass: HomeAssistant, entry: ShellyProConfigEntry) -> str:
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, f"{entry.unique_id}"), entry.entry_id)
+    if device is None:  # registered by async_register_device before any entity is made
+        raise LookupError(f"the device of {entry.title} is not registered")
+    return device.id

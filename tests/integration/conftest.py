@@ -1,0 +1,93 @@
+"""Devices made of fixtures, in front of a Home Assistant that has the integration."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from aiohttp.test_utils import TestServer
+from homeassistant.components import mqtt
+from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT
+from homeassistant.core import HomeAssistant
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_mqtt_message
+from pytest_homeassistant_custom_component.typing import MqttMockHAClient
+
+# The test plug-in has a package of the same name; importing ours first makes Home Assistant find it.
+import custom_components.shelly_pro  # noqa: F401
+from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
+from tests.integration.fixture_device import FixtureDevice
+
+type SetUp = Callable[[MockConfigEntry], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _integration(enable_custom_integrations: None) -> None:
+    """Let Home Assistant load custom integrations."""
+
+
+@pytest.fixture
+def fixture_name() -> str:
+    return "shellypro3em-1.7.5"
+
+
+@pytest.fixture
+def device(fixture_name: str) -> FixtureDevice:
+    return FixtureDevice(fixture_name)
+
+
+@pytest.fixture
+async def server(socket_enabled: None, device: FixtureDevice) -> AsyncIterator[TestServer]:
+    """The device's web server on a loopback port."""
+    async with TestServer(device.application(), host="127.0.0.1") as server:
+        yield server
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> MockConfigEntry:
+    """A config entry as the flow makes it; `topic_prefix` is that of a device without MQTT."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title="Switchboard",
+        unique_id=device.mac,
+        data={CONF_HOST: "127.0.0.1", CONF_PORT: server.port, CONF_TOPIC_PREFIX: None},
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+def mqtt_device(hass: HomeAssistant, device: FixtureDevice, mqtt_mock: MqttMockHAClient) -> Iterator[FixtureDevice]:
+    """The device on Home Assistant's MQTT: it answers what is published to it, while it is online."""
+    device.enable_mqtt()
+
+    async def publish(_hass: HomeAssistant, topic: str, payload: bytes, **_kwargs: Any) -> None:
+        assert topic == f"{device.topic_prefix}/rpc"
+        request = json.loads(payload)
+        if device.online:
+            async_fire_mqtt_message(hass, f"{request['src']}/rpc", json.dumps(device.answer(request)))
+
+    with patch.object(mqtt, "async_publish", publish):
+        yield device
+
+
+@pytest.fixture
+def notify(hass: HomeAssistant, device: FixtureDevice) -> Callable[..., Awaitable[None]]:
+    """Let the device tell a change over MQTT, and wait until Home Assistant has handled it."""
+
+    async def send(changes: dict[str, Any], **kwargs: Any) -> None:
+        frame = device.notification(changes, **kwargs)
+        async_fire_mqtt_message(hass, f"{device.topic_prefix}/events/rpc", json.dumps(frame))
+        await hass.async_block_till_done()
+
+    return send
+
+
+async def set_up(hass: HomeAssistant, entry: MockConfigEntry, **data: Any) -> None:
+    """Set the entry up, with changes to its data."""
+    hass.config_entries.async_update_entry(entry, data={**entry.data, **data})
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+
+__all__ = ["CONF_PASSWORD", "set_up"]

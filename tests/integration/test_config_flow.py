@@ -1,0 +1,235 @@
+"""Adding a device: every path, and the way back from every error."""
+
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestServer
+from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigFlowResult
+from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
+from tests.integration.fixture_device import FixtureDevice
+
+PASSWORD = "correct horse"
+
+
+async def open_flow(hass: HomeAssistant, server: TestServer, **address: Any) -> ConfigFlowResult:
+    """Enter an address in the first step."""
+    flow = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "user")
+    data = {CONF_HOST: "127.0.0.1", CONF_PORT: server.port, **address}
+    return await hass.config_entries.flow.async_configure(flow["flow_id"], data)
+
+
+def announcement(device: FixtureDevice, server: TestServer) -> ZeroconfServiceInfo:
+    """What the device tells the network."""
+    return ZeroconfServiceInfo(
+        ip_address=ip_address("127.0.0.1"),
+        ip_addresses=[ip_address("127.0.0.1")],
+        port=server.port,
+        hostname=f"{device.info['id']}.local.",
+        type="_shelly._tcp.local.",
+        name=f"{device.info['id']}._shelly._tcp.local.",
+        properties={"gen": "2", "app": device.info["app"], "ver": device.info["ver"]},
+    )
+
+
+async def discover(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> ConfigFlowResult:
+    context = {"source": SOURCE_ZEROCONF}
+    return await hass.config_entries.flow.async_init(DOMAIN, context=context, data=announcement(device, server))
+
+
+async def submit(hass: HomeAssistant, flow: ConfigFlowResult, **data: Any) -> ConfigFlowResult:
+    return await hass.config_entries.flow.async_configure(flow["flow_id"], data)
+
+
+async def test_by_address(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    device.info["name"] = "Main meter"
+    created = await open_flow(hass, server, host=" 127.0.0.1 ")
+
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+    assert created["title"] == "Main meter"
+    assert created["data"] == {CONF_HOST: "127.0.0.1", CONF_PORT: server.port, CONF_TOPIC_PREFIX: None}
+    assert created["result"].unique_id == device.mac
+
+
+async def test_device_without_name_is_called_by_model_and_mac(
+    hass: HomeAssistant, device: FixtureDevice, server: TestServer
+) -> None:
+    device.info["name"] = None
+    created = await open_flow(hass, server)
+    assert created["title"] == f"Shelly Pro 3EM {device.info['mac'][-4:]}"
+
+
+async def test_topic_prefix_is_kept_when_mqtt_is_on(
+    hass: HomeAssistant, device: FixtureDevice, server: TestServer
+) -> None:
+    device.enable_mqtt()
+    device.config["mqtt"]["topic_prefix"] = "cellar/meter"
+    created = await open_flow(hass, server)
+    assert created["data"][CONF_TOPIC_PREFIX] == "cellar/meter"
+
+
+@pytest.mark.parametrize("switched_off", ["rpc_ntf", "enable_rpc"])
+async def test_mqtt_without_what_we_need_of_it_is_not_used(
+    hass: HomeAssistant, device: FixtureDevice, server: TestServer, switched_off: str
+) -> None:
+    device.enable_mqtt()
+    device.config["mqtt"][switched_off] = False
+    created = await open_flow(hass, server)
+    assert created["data"][CONF_TOPIC_PREFIX] is None
+
+
+async def test_password(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    device.protect(PASSWORD)
+    flow = await open_flow(hass, server)
+    assert flow["step_id"] == "credentials"
+    assert flow["description_placeholders"] == {"device": device.info["id"]}
+
+    flow = await submit(hass, flow, password="wrong")
+    assert (flow["step_id"], flow["errors"]) == ("credentials", {"base": "invalid_auth"})
+
+    created = await submit(hass, flow, password=PASSWORD)
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+    assert created["data"][CONF_PASSWORD] == PASSWORD
+
+
+async def test_device_that_goes_silent_at_the_password(
+    hass: HomeAssistant, device: FixtureDevice, server: TestServer
+) -> None:
+    device.protect(PASSWORD)
+    flow = await open_flow(hass, server)
+    device.online = False
+    flow = await submit(hass, flow, password=PASSWORD)
+    assert flow["errors"] == {"base": "cannot_connect"}
+
+    device.online = True
+    created = await submit(hass, flow, password=PASSWORD)
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_nothing_at_the_address(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    device.online = False
+    flow = await open_flow(hass, server)
+    assert (flow["step_id"], flow["errors"]) == ("user", {"base": "cannot_connect"})
+
+    device.online = True
+    created = await submit(hass, flow, host="127.0.0.1", port=server.port)
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_another_kind_of_shelly(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    model, app = device.info["model"], device.info["app"]
+    device.info |= {"model": "SNSW-001X16EU", "app": "Plus1"}
+    flow = await open_flow(hass, server)
+    assert flow["errors"] == {"base": "not_supported"}
+
+    device.info |= {"model": model, "app": app}
+    created = await submit(hass, flow, host="127.0.0.1", port=server.port)
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_known_device_is_followed_to_its_new_address(
+    hass: HomeAssistant, device: FixtureDevice, server: TestServer
+) -> None:
+    entry = MockConfigEntry(domain=DOMAIN, unique_id=device.mac, data={CONF_HOST: "192.0.2.7", CONF_PORT: 80})
+    entry.add_to_hass(hass)
+    flow = await open_flow(hass, server)
+
+    assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "already_configured")
+    assert dict(entry.data) == {CONF_HOST: "127.0.0.1", CONF_PORT: server.port}
+
+
+async def test_discovered(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    flow = await discover(hass, device, server)
+    assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "confirm")
+    assert flow["description_placeholders"]["host"] == "127.0.0.1"
+
+    created = await submit(hass, flow)
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+    assert created["result"].unique_id == device.mac
+
+
+async def test_discovered_with_password(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    device.protect(PASSWORD)
+    flow = await submit(hass, await discover(hass, device, server))
+    assert flow["step_id"] == "credentials"
+    created = await submit(hass, flow, password=PASSWORD)
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_discovered_and_gone_before_the_answer(
+    hass: HomeAssistant, device: FixtureDevice, server: TestServer
+) -> None:
+    flow = await discover(hass, device, server)
+    device.online = False
+    flow = await submit(hass, flow)
+    assert (flow["step_id"], flow["errors"]) == ("confirm", {"base": "cannot_connect"})
+
+    device.online = True
+    created = await submit(hass, flow)
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_discovered_but_silent(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    device.online = False
+    flow = await discover(hass, device, server)
+    assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "cannot_connect")
+
+
+async def test_discovered_but_not_supported(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    device.info |= {"model": "SPSW-001XE16EU", "app": "Pro1"}
+    flow = await discover(hass, device, server)
+    assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "not_supported")
+
+
+async def test_rediscovery_follows_the_address(
+    hass: HomeAssistant, device: FixtureDevice, server: TestServer
+) -> None:
+    entry = MockConfigEntry(domain=DOMAIN, unique_id=device.mac, data={CONF_HOST: "192.0.2.7", CONF_PORT: 80})
+    entry.add_to_hass(hass)
+    flow = await discover(hass, device, server)
+
+    assert flow["reason"] == "already_configured"
+    assert entry.data[CONF_HOST] == "127.0.0.1"
+
+
+async def test_second_announcement_joins_the_first(
+    hass: HomeAssistant, device: FixtureDevice, server: TestServer
+) -> None:
+    await discover(hass, device, server)
+    flow = await discover(hass, device, server)
+    assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "already_in_progress")
+
+
+async def test_new_password(hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry) -> None:
+    device.protect(PASSWORD)
+    flow = await entry.start_reauth_flow(hass)
+    assert flow["step_id"] == "reauth_confirm"
+
+    flow = await submit(hass, flow, password="wrong")
+    assert flow["errors"] == {"base": "invalid_auth"}
+
+    flow = await submit(hass, flow, password=PASSWORD)
+    assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "reauth_successful")
+    await hass.async_block_till_done()
+    assert entry.data[CONF_PASSWORD] == PASSWORD
+
+
+async def test_new_password_for_another_device(
+    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    device.protect(PASSWORD)
+    mac, device.info["mac"] = device.info["mac"], "00005E005301"
+    flow = await submit(hass, await entry.start_reauth_flow(hass), password=PASSWORD)
+    assert flow["errors"] == {"base": "wrong_device"}
+
+    device.info["mac"] = mac
+    flow = await submit(hass, flow, password=PASSWORD)
+    assert flow["reason"] == "reauth_successful"
+    await hass.async_block_till_done()

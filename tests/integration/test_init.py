@@ -1,0 +1,218 @@
+"""Which road an entry runs on, and what happens when there is none."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import CONF_PASSWORD, STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_mqtt_message,
+    async_fire_time_changed,
+)
+
+from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
+from custom_components.shelly_pro.shelly_core import Transport
+from tests.integration.conftest import set_up
+from tests.integration.fixture_device import FixtureDevice
+
+type Notify = Callable[..., Awaitable[None]]
+
+POWER = "sensor.switchboard_total_power"
+
+
+def transport(entry: MockConfigEntry) -> Transport:
+    return entry.runtime_data.client.transport
+
+
+async def pass_time(hass: HomeAssistant, freezer: FrozenDateTimeFactory, seconds: float) -> None:
+    freezer.tick(timedelta(seconds=seconds))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_without_mqtt_it_runs_on_http(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.LOADED
+    assert transport(entry) is Transport.HTTP
+    assert hass.states.get(POWER).state == str(device.status["em:0"]["total_act_power"])
+
+    device.status["em:0"]["total_act_power"] = 4321.125
+    await pass_time(hass, freezer, 6)
+    assert hass.states.get(POWER).state == "4321.125"
+
+
+async def test_with_mqtt_on_both_sides_it_runs_on_mqtt(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    assert transport(entry) is Transport.MQTT
+
+    await notify({"em:0": {"total_act_power": 1234.5}})
+    assert hass.states.get(POWER).state == "1234.5"
+
+
+async def test_mqtt_switched_on_later_is_noticed(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    await set_up(hass, entry)
+    assert transport(entry) is Transport.MQTT
+    assert entry.data[CONF_TOPIC_PREFIX] == mqtt_device.topic_prefix
+
+
+async def test_mqtt_that_goes_elsewhere_leaves_http(
+    hass: HomeAssistant, device: FixtureDevice, mqtt_device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    """The device uses MQTT, but another broker: nobody answers on ours."""
+    elsewhere = MqttElsewhere(device)
+    await set_up(hass, entry, topic_prefix=elsewhere.topic_prefix)
+    assert transport(entry) is Transport.HTTP
+    assert hass.states.get(POWER).state != STATE_UNAVAILABLE
+
+
+class MqttElsewhere:
+    """Makes the device deaf on MQTT by another prefix than the one it would answer to."""
+
+    def __init__(self, device: FixtureDevice) -> None:
+        self.topic_prefix = "another/prefix"
+        device.config["mqtt"]["topic_prefix"] = self.topic_prefix
+
+
+async def test_retained_frames_are_not_news(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    before = hass.states.get(POWER).state
+    frame = '{"src":"x","dst":"x/events","method":"NotifyStatus","params":{"ts":1764000009.0,"em:0":{"total_act_power":9.5}}}'
+    async_fire_mqtt_message(hass, f"{mqtt_device.topic_prefix}/events/rpc", frame, retain=True)
+    await hass.async_block_till_done()
+    assert hass.states.get(POWER).state == before
+
+
+async def test_device_that_does_not_answer_is_tried_again(
+    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    device.online = False
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert "does not answer" in entry.reason
+
+    device.online = True
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_wrong_password_asks_for_the_new_one(
+    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    device.protect("new password")
+    await set_up(hass, entry, **{CONF_PASSWORD: "old password"})
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == [SOURCE_REAUTH]
+
+
+async def test_password_changed_while_running(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    await set_up(hass, entry)
+    device.protect("new password")
+    await pass_time(hass, freezer, 6)
+    assert hass.states.get(POWER).state == STATE_UNAVAILABLE
+    assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == [SOURCE_REAUTH]
+
+
+async def test_another_device_at_the_address(
+    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    device.info["mac"] = "00005E005301"
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert "00005E005301" in entry.reason.upper()
+
+
+async def test_unavailable_and_back_over_http(
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    device: FixtureDevice,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await set_up(hass, entry)
+    device.online = False
+    for _ in range(3):
+        await pass_time(hass, freezer, 6)
+    assert hass.states.get(POWER).state == STATE_UNAVAILABLE
+    assert caplog.text.count("does not answer") == 1
+
+    device.online = True
+    await pass_time(hass, freezer, 6)
+    assert hass.states.get(POWER).state == str(device.status["em:0"]["total_act_power"])
+    assert caplog.text.count("Switchboard is back") == 1
+
+
+async def test_silent_mqtt_device_is_asked_then_unavailable_then_back(
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    mqtt_device: FixtureDevice,
+    entry: MockConfigEntry,
+    notify: Notify,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    asked = len(mqtt_device.calls)
+    await pass_time(hass, freezer, 61)
+    assert [method for method, _ in mqtt_device.calls[asked:]] == ["Shelly.GetStatus"]
+
+    mqtt_device.online = False
+    monkeypatch.setattr("custom_components.shelly_pro.coordinator.ANSWER_TIMEOUT_S", 0.05)
+    await pass_time(hass, freezer, 61)
+    assert hass.states.get(POWER).state == STATE_UNAVAILABLE
+
+    await notify({"em:0": {"total_act_power": 77.5}})
+    assert hass.states.get(POWER).state == "77.5"
+
+
+async def test_unload_lets_go(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    client = entry.runtime_data.client
+    heard = client.last_frame_at
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert entry.state is ConfigEntryState.NOT_LOADED
+
+    await notify({"em:0": {"total_act_power": 1.5}})
+    assert client.last_frame_at == heard
+    assert hass.states.get(POWER).state == STATE_UNAVAILABLE
+
+
+async def test_device_and_its_parts(
+    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry, device_registry: dr.DeviceRegistry
+) -> None:
+    await set_up(hass, entry)
+    parent = device_registry.async_get_device_by_identifier((DOMAIN, device.mac), entry.entry_id)
+    assert parent.name == "Switchboard"
+    assert (parent.manufacturer, parent.model) == ("Shelly", "Shelly Pro 3EM")
+    assert parent.sw_version == device.info["ver"]
+    assert parent.configuration_url == f"http://127.0.0.1:{entry.data['port']}"
+    children = device_registry.devices.get_children_for_device_id(parent.id)
+    assert sorted(child.name for child in children) == ["Phase A", "Phase B", "Phase C"]
+
+
+async def test_states_of_one_component_do_not_disturb_another(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    written: list[Any] = []
+    hass.bus.async_listen("state_changed", lambda event: written.append(event.data["entity_id"]))
+    hass.bus.async_listen("state_reported", lambda event: written.append(event.data["entity_id"]), lambda _: True)
+    status = mqtt_device.status["em:0"]
+    await notify({"em:0": {**status, "total_act_power": status["total_act_power"] + 1}})
+    assert written == [POWER]

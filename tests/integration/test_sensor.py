@@ -1,0 +1,50 @@
+"""Every sensor of every device."""
+
+from collections.abc import Awaitable, Callable
+from unittest.mock import patch
+
+import pytest
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
+from syrupy.assertion import SnapshotAssertion
+
+from tests.integration.conftest import set_up
+from tests.integration.fixture_device import FIXTURES, FixtureDevice
+
+DEVICES = sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir())
+
+
+@pytest.mark.parametrize("fixture_name", DEVICES)
+async def test_every_sensor(
+    hass: HomeAssistant, entry: MockConfigEntry, entity_registry: er.EntityRegistry, snapshot: SnapshotAssertion
+) -> None:
+    with patch("custom_components.shelly_pro.PLATFORMS", [Platform.SENSOR]):
+        await set_up(hass, entry)
+    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_unknown_is_not_zero(
+    hass: HomeAssistant,
+    mqtt_device: FixtureDevice,
+    entry: MockConfigEntry,
+    notify: Callable[..., Awaitable[None]],
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    await notify({"em:0": {"a_voltage": None, "b_voltage": 0.0}})
+    assert hass.states.get("sensor.switchboard_phase_a_voltage").state == STATE_UNKNOWN
+    assert hass.states.get("sensor.switchboard_phase_b_voltage").state == "0.0"
+
+
+async def test_component_that_vanishes_is_unavailable(
+    hass: HomeAssistant,
+    mqtt_device: FixtureDevice,
+    entry: MockConfigEntry,
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    del mqtt_device.status["temperature:0"]
+    await entry.runtime_data.client.refresh()
+    await hass.async_block_till_done()
+    assert hass.states.get("sensor.switchboard_temperature").state == STATE_UNAVAILABLE
+    assert hass.states.get("sensor.switchboard_total_power").state != STATE_UNAVAILABLE
