@@ -19,8 +19,6 @@ from .shelly_core import (
     Client,
     Device,
     DeviceMismatchError,
-    Em1Status,
-    EmStatus,
     HttpLink,
     Link,
     LinkError,
@@ -155,8 +153,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
     def _update_interval_for(self, transport: Transport) -> timedelta:
         if transport is Transport.MQTT:
             return MQTT_CHECK
-        is_meter = self.device.components(EmStatus) or self.device.components(Em1Status)
-        return METER_POLL if is_meter else RELAY_POLL
+        return METER_POLL if self.device.keys("em") or self.device.keys("em1") else RELAY_POLL
 
     def _update_failed(self, err: ShellyError) -> UpdateFailed:
         return UpdateFailed(
@@ -167,7 +164,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
 
 
 def mqtt_topic_prefix(device: Device) -> str | None:
-    """The prefix of a device's MQTT topics; `None` while its MQTT, or what we need of it, is switched off."""
+    """Return the prefix of a device's MQTT topics; `None` while its MQTT, or what we need of it, is switched off."""
     config = device.config.get("mqtt", {})
     if not (config.get("enable") and config.get("rpc_ntf", True) and config.get("enable_rpc", True)):
         return None

@@ -21,7 +21,7 @@ MODEL_NAMES = {
 }
 
 
-class ShellyProEntity[ComponentT: Component](CoordinatorEntity[ShellyProCoordinator]):
+class ShellyProEntity(CoordinatorEntity[ShellyProCoordinator]):
     """One value of one component of a device."""
 
     _attr_has_entity_name = True
@@ -40,10 +40,9 @@ class ShellyProEntity[ComponentT: Component](CoordinatorEntity[ShellyProCoordina
             self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, f"{mac}")})
 
     @property
-    def component(self) -> ComponentT | None:
+    def component(self) -> Component | None:
         """The component as last heard of; `None` when the device no longer has it."""
-        # The key was taken from the components of this type when the entity was made.
-        return self.coordinator.device.get(self._key)  # type: ignore[return-value]
+        return self.coordinator.device.get(self._key)
 
     @property
     @override
@@ -73,17 +72,17 @@ def async_register_device(coordinator: ShellyProCoordinator) -> None:
 
 
 def model_name(device: Device) -> str:
-    """The name printed on the box."""
+    """Return the name printed on the box."""
     return MODEL_NAMES.get(device.info.model, f"Shelly {device.info.app}")
 
 
 def default_title(device: Device) -> str:
-    """The name that the person gave the device, else the model with the end of the MAC printed on its side."""
+    """Return the name that the person gave the device, else the model with the end of the MAC printed on its side."""
     return device.info.name or f"{model_name(device)} {device.info.mac[-4:]}"
 
 
 def _child_device(coordinator: ShellyProCoordinator, key: str, phase: Phase | None) -> ChildDeviceInfo:
-    """A phase, a relay or a single-phase meter, as part of the device."""
+    """Describe a phase, a relay or a single-phase meter as part of the device."""
     mac = coordinator.config_entry.unique_id
     parent_device_id = _parent_device_id(coordinator.hass, coordinator.config_entry)
     if phase is not None:

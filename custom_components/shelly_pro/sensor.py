@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -71,16 +71,19 @@ ENERGY = Quantity(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShellyProSensorDescription[ComponentT: Component](SensorEntityDescription):
+class ShellyProSensorDescription(SensorEntityDescription):
     """One row of the table: a value of every component of one type; `key` is the device's name of the field."""
 
-    kind: type[ComponentT]
-    value_fn: Callable[[ComponentT], float | None]
-    phase: Phase | None = None
-    on_child: bool = False
-    first_only: bool = False
+    kind: type[Component]
+    value_fn: Callable[[Any], float | None]
+    """Takes a component of `kind`; `row` checks that the two agree."""
+    phase: Phase | None
+    on_child: bool
+    """Belongs to a phase or single-phase meter, not to the device as a whole."""
+    first_only: bool
     """Several components tell the same value (the relays of a Pro 3 share one temperature sensor)."""
-    exists_fn: Callable[[ComponentT], bool] = lambda _: True
+    optional: bool
+    """Left out while the device does not report it, as the neutral current without a fourth clamp."""
 
 
 def row[ComponentT: Component](
@@ -93,9 +96,9 @@ def row[ComponentT: Component](
     phase: Phase | None = None,
     on_child: bool = False,
     first_only: bool = False,
+    optional: bool = False,
     category: EntityCategory | None = None,
-    exists_fn: Callable[[ComponentT], bool] = lambda _: True,
-) -> ShellyProSensorDescription[ComponentT]:
+) -> ShellyProSensorDescription:
     """Describe one sensor; without a name it is called by its device class."""
     return ShellyProSensorDescription(
         key=key,
@@ -105,7 +108,7 @@ def row[ComponentT: Component](
         phase=phase,
         on_child=on_child,
         first_only=first_only,
-        exists_fn=exists_fn,
+        optional=optional,
         entity_category=category,
         device_class=quantity.device_class,
         native_unit_of_measurement=quantity.unit,
@@ -117,14 +120,16 @@ def row[ComponentT: Component](
 
 def phase_row(
     phase: Phase, field: str, quantity: Quantity, value_fn: Callable[[PhaseReading], float | None]
-) -> ShellyProSensorDescription[EmStatus]:
+) -> ShellyProSensorDescription:
     """Describe what a three-phase meter measures of one phase."""
-    return row(EmStatus, f"{phase}_{field}", quantity, lambda em: value_fn(em.phases[phase]), phase=phase, on_child=True)
+    return row(
+        EmStatus, f"{phase}_{field}", quantity, lambda em: value_fn(em.phases[phase]), phase=phase, on_child=True
+    )
 
 
 def phase_energy_row(
     phase: Phase, field: str, value_fn: Callable[[PhaseEnergy], float | None], *, name: str | None = None
-) -> ShellyProSensorDescription[EmDataStatus]:
+) -> ShellyProSensorDescription:
     """Describe a counter of one phase of a three-phase meter."""
     return row(
         EmDataStatus,
@@ -154,21 +159,16 @@ PHASE_ENERGY_SENSORS = tuple(
     for phase in Phase
     for description in (
         phase_energy_row(phase, "total_act_energy", lambda energy: energy.act_energy_wh),
-        phase_energy_row(phase, "total_act_ret_energy", lambda energy: energy.act_ret_energy_wh, name="energy_returned"),
+        phase_energy_row(
+            phase, "total_act_ret_energy", lambda energy: energy.act_ret_energy_wh, name="energy_returned"
+        ),
     )
 )
 EM_SENSORS = (
     row(EmStatus, "total_act_power", POWER, lambda em: em.total_act_power_w, name="total_power"),
     row(EmStatus, "total_aprt_power", APPARENT_POWER, lambda em: em.total_aprt_power_va, name="total_apparent_power"),
     row(EmStatus, "total_current", CURRENT, lambda em: em.total_current_a, name="total_current"),
-    row(
-        EmStatus,
-        "n_current",
-        CURRENT,
-        lambda em: em.n_current_a,
-        name="neutral_current",
-        exists_fn=lambda em: em.n_current_a is not None,
-    ),
+    row(EmStatus, "n_current", CURRENT, lambda em: em.n_current_a, name="neutral_current", optional=True),
 )
 EMDATA_SENSORS = (
     row(EmDataStatus, "total_act", ENERGY, lambda emdata: emdata.total_act_energy_wh, name="total_energy"),
@@ -216,8 +216,16 @@ SWITCH_SENSORS = (
         lambda switch: switch.temperature_c,
         category=EntityCategory.DIAGNOSTIC,
         first_only=True,
-        exists_fn=lambda switch: switch.temperature_c is not None,
+        optional=True,
     ),
+)
+
+
+SENSORS = (
+    *(PHASE_SENSORS + PHASE_ENERGY_SENSORS),
+    *(EM_SENSORS + EMDATA_SENSORS),
+    *(EM1_SENSORS + EM1DATA_SENSORS),
+    *(TEMPERATURE_SENSORS + SWITCH_SENSORS),
 )
 
 
@@ -226,40 +234,25 @@ async def async_setup_entry(
 ) -> None:
     """Add a sensor for every row that the device has a component for."""
     coordinator = entry.runtime_data
-    async_add_entities(
-        sensor
-        for table in (
-            *(PHASE_SENSORS, EM_SENSORS, EM1_SENSORS),
-            *(PHASE_ENERGY_SENSORS, EMDATA_SENSORS, EM1DATA_SENSORS),
-            *(TEMPERATURE_SENSORS, SWITCH_SENSORS),
-        )
-        for description in table
-        for sensor in _sensors(coordinator, description)
-    )
+    async_add_entities(sensor for description in SENSORS for sensor in _sensors(coordinator, description))
 
 
-def _sensors[ComponentT: Component](
-    coordinator: ShellyProCoordinator, description: ShellyProSensorDescription[ComponentT]
-) -> Iterator[ShellyProSensor[ComponentT]]:
+def _sensors(coordinator: ShellyProCoordinator, description: ShellyProSensorDescription) -> Iterator[ShellyProSensor]:
     for key, component in coordinator.device.components(description.kind).items():
-        if description.exists_fn(component):
+        if not description.optional or description.value_fn(component) is not None:
             yield ShellyProSensor(coordinator, key, description)
         if description.first_only:
             return
 
 
-class ShellyProSensor[ComponentT: Component](ShellyProEntity[ComponentT], SensorEntity):
+class ShellyProSensor(ShellyProEntity, SensorEntity):
     """A measured value."""
 
-    entity_description: ShellyProSensorDescription[ComponentT]
+    entity_description: ShellyProSensorDescription
 
-    def __init__(
-        self, coordinator: ShellyProCoordinator, key: str, description: ShellyProSensorDescription[ComponentT]
-    ) -> None:
+    def __init__(self, coordinator: ShellyProCoordinator, key: str, description: ShellyProSensorDescription) -> None:
         """Show the value that the description names of component `key`."""
-        super().__init__(
-            coordinator, key, field=description.key, phase=description.phase, child=description.on_child
-        )
+        super().__init__(coordinator, key, field=description.key, phase=description.phase, child=description.on_child)
         self.entity_description = description
         self._attr_native_value = self._read()
         self._was_available = True

@@ -2,7 +2,7 @@
 
 from typing import Any, override
 
-from homeassistant.components.switch import SwitchDeviceClass, SwitchEntity
+from homeassistant.components.switch import SwitchEntity
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -23,10 +23,9 @@ async def async_setup_entry(
     async_add_entities(ShellyProSwitch(coordinator, key) for key in coordinator.device.components(SwitchStatus))
 
 
-class ShellyProSwitch(ShellyProEntity[SwitchStatus], SwitchEntity):
+class ShellyProSwitch(ShellyProEntity, SwitchEntity):
     """One relay. Its state is what the device confirms, never what was asked of it."""
 
-    _attr_device_class = SwitchDeviceClass.SWITCH
     _attr_name = None
 
     def __init__(self, coordinator: ShellyProCoordinator, key: str) -> None:
@@ -39,7 +38,7 @@ class ShellyProSwitch(ShellyProEntity[SwitchStatus], SwitchEntity):
     def is_on(self) -> bool | None:
         """Whether the contact is closed."""
         component = self.component
-        return None if component is None else component.output
+        return component.output if isinstance(component, SwitchStatus) else None
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:

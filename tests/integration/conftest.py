@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from aiohttp.test_utils import TestServer
 from homeassistant.components import mqtt
-from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT
+from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_mqtt_message
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
@@ -17,8 +17,6 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 import custom_components.shelly_pro  # noqa: F401
 from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
 from tests.integration.fixture_device import FixtureDevice
-
-type SetUp = Callable[[MockConfigEntry], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +86,3 @@ async def set_up(hass: HomeAssistant, entry: MockConfigEntry, **data: Any) -> No
     hass.config_entries.async_update_entry(entry, data={**entry.data, **data})
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-
-
-__all__ = ["CONF_PASSWORD", "set_up"]

@@ -188,9 +188,7 @@ async def test_discovered_but_not_supported(hass: HomeAssistant, device: Fixture
     assert (flow["type"], flow["reason"]) == (FlowResultType.ABORT, "not_supported")
 
 
-async def test_rediscovery_follows_the_address(
-    hass: HomeAssistant, device: FixtureDevice, server: TestServer
-) -> None:
+async def test_rediscovery_follows_the_address(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
     entry = MockConfigEntry(domain=DOMAIN, unique_id=device.mac, data={CONF_HOST: "192.0.2.7", CONF_PORT: 80})
     entry.add_to_hass(hass)
     flow = await discover(hass, device, server)

@@ -1,5 +1,6 @@
 """Which road an entry runs on, and what happens when there is none."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -67,22 +68,16 @@ async def test_mqtt_switched_on_later_is_noticed(
     assert entry.data[CONF_TOPIC_PREFIX] == mqtt_device.topic_prefix
 
 
+@pytest.mark.usefixtures("mqtt_mock")
 async def test_mqtt_that_goes_elsewhere_leaves_http(
-    hass: HomeAssistant, device: FixtureDevice, mqtt_device: FixtureDevice, entry: MockConfigEntry
+    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The device uses MQTT, but another broker: nobody answers on ours."""
-    elsewhere = MqttElsewhere(device)
-    await set_up(hass, entry, topic_prefix=elsewhere.topic_prefix)
+    device.enable_mqtt()
+    monkeypatch.setattr("custom_components.shelly_pro.mqtt_link.ANSWER_TIMEOUT_S", 0.05)
+    await set_up(hass, entry, topic_prefix=device.topic_prefix)
     assert transport(entry) is Transport.HTTP
-    assert hass.states.get(POWER).state != STATE_UNAVAILABLE
-
-
-class MqttElsewhere:
-    """Makes the device deaf on MQTT by another prefix than the one it would answer to."""
-
-    def __init__(self, device: FixtureDevice) -> None:
-        self.topic_prefix = "another/prefix"
-        device.config["mqtt"]["topic_prefix"] = self.topic_prefix
+    assert hass.states.get(POWER).state == str(device.status["em:0"]["total_act_power"])
 
 
 async def test_retained_frames_are_not_news(
@@ -90,7 +85,7 @@ async def test_retained_frames_are_not_news(
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
     before = hass.states.get(POWER).state
-    frame = '{"src":"x","dst":"x/events","method":"NotifyStatus","params":{"ts":1764000009.0,"em:0":{"total_act_power":9.5}}}'
+    frame = json.dumps(mqtt_device.notification({"em:0": {"total_act_power": 9.5}}))
     async_fire_mqtt_message(hass, f"{mqtt_device.topic_prefix}/events/rpc", frame, retain=True)
     await hass.async_block_till_done()
     assert hass.states.get(POWER).state == before
@@ -171,7 +166,7 @@ async def test_silent_mqtt_device_is_asked_then_unavailable_then_back(
     assert [method for method, _ in mqtt_device.calls[asked:]] == ["Shelly.GetStatus"]
 
     mqtt_device.online = False
-    monkeypatch.setattr("custom_components.shelly_pro.coordinator.ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("custom_components.shelly_pro.mqtt_link.ANSWER_TIMEOUT_S", 0.05)
     await pass_time(hass, freezer, 61)
     assert hass.states.get(POWER).state == STATE_UNAVAILABLE
 

@@ -1,0 +1,133 @@
+"""The HTTP road to a device: each frame is one POST, its reply the answer."""
+
+import asyncio
+from collections.abc import Callable
+from ipaddress import IPv6Address
+
+import aiohttp
+from yarl import URL
+
+from .auth import USERNAME, refusal
+from .device import DeviceInfo
+from .errors import AuthError, FrameError, LinkClosedError, LinkError, LinkTimeoutError
+from .frame import MAX_FRAME_BYTES, decode_json
+from .link import Transport
+
+TIMEOUT_S = 10.0
+
+
+class HttpLink:
+    """A link over HTTP on an injected session; a device never talks first on it, so it has to be polled.
+
+    One request at a time: a device has six connections for everybody.
+    """
+
+    transport = Transport.HTTP
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        host: str,
+        *,
+        port: int = 80,
+        password: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Address the device by host name or IP address; nothing is sent yet."""
+        self._session = session
+        self._url = _url(host, port, "/rpc")
+        self._password = password
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._digest = self._fresh_digest()
+        self._turn = asyncio.Lock()
+        self._on_frame: Callable[[bytes], None] | None = None
+
+    async def open(self, on_frame: Callable[[bytes], None]) -> None:
+        """Remember whom to tell; there is no lasting connection."""
+        self._on_frame = on_frame
+
+    async def send(self, frame: bytes) -> None:
+        """Send a request frame; its reply is passed on before this returns."""
+        async with self._turn:
+            if self._on_frame is None:
+                raise LinkClosedError("the link is not open")
+            body = await self._post(frame)
+            # The link may have been closed while it waited.
+            if self._on_frame is not None:
+                self._on_frame(body)
+
+    async def close(self) -> None:
+        """Pass nothing on any more. Safe to call twice."""
+        self._on_frame = None
+
+    async def _post(self, frame: bytes) -> bytes:
+        try:
+            async with self._session.post(
+                self._url,
+                data=frame,
+                headers={"Content-Type": "application/json"},
+                timeout=self._timeout,
+                allow_redirects=False,
+                middlewares=() if self._digest is None else (self._digest,),
+            ) as response:
+                self._raise_for_refusal(response)
+                return await _body(response)
+        except TimeoutError as err:
+            raise LinkTimeoutError("no answer over HTTP in time") from err
+        except aiohttp.ClientError as err:
+            raise LinkError(f"HTTP: {err or type(err).__name__}") from err
+
+    def _raise_for_refusal(self, response: aiohttp.ClientResponse) -> None:
+        error = refusal(response.status, response.headers.get("WWW-Authenticate"))
+        if error is not None:
+            # A nonce that was refused must not be used again: that is what feeds the throttle.
+            self._digest = self._fresh_digest()
+            raise (
+                AuthError("the device wants a password") if self._password is None and response.status == 401 else error
+            )
+
+    def _fresh_digest(self) -> aiohttp.DigestAuthMiddleware | None:
+        """Return credentials without a nonce.
+
+        aiohttp's middleware does what firmware 2.0 demands: it keeps the last nonce and sends it unasked, counts
+        `nc` from 1 for each new nonce, and after a 401 tries exactly once more with the nonce of that challenge.
+        """
+        return None if self._password is None else aiohttp.DigestAuthMiddleware(USERNAME, self._password)
+
+
+async def fetch_info(
+    session: aiohttp.ClientSession, host: str, port: int = 80, *, timeout_s: float = TIMEOUT_S
+) -> DeviceInfo:
+    """Ask who lives at an address; a device answers this without a password.
+
+    Raises `LinkError`, `FrameError` if it is no Shelly, `UnsupportedDeviceError` if it is one of the first generation.
+    """
+    try:
+        async with session.get(
+            _url(host, port, "/shelly"), timeout=aiohttp.ClientTimeout(total=timeout_s), allow_redirects=False
+        ) as response:
+            body = await _body(response)
+    except TimeoutError as err:
+        raise LinkTimeoutError("no answer over HTTP in time") from err
+    except aiohttp.ClientError as err:
+        raise LinkError(f"HTTP: {err or type(err).__name__}") from err
+    return DeviceInfo.parse(decode_json(body))
+
+
+def _url(host: str, port: int, path: str) -> URL:
+    """Build an address; raises `LinkError` for a host that cannot be part of one."""
+    try:
+        return URL.build(scheme="http", host=host, port=port, path=path)
+    except ValueError as err:
+        raise LinkError(f"{host!r} is no address") from err
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    if response.status != 200:
+        raise LinkError(f"HTTP status {response.status}")
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_FRAME_BYTES:
+            raise FrameError("too long")
+    return bytes(body)

@@ -1,0 +1,29 @@
+"""What a road to a device must offer."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+
+class Transport(StrEnum):
+    """The kind of a link."""
+
+    MQTT = "mqtt"
+    HTTP = "http"
+
+
+class Link(Protocol):
+    """Carries frames to one device and back. Every failure is a `LinkError` or, for a password, an `AuthError`."""
+
+    @property
+    def transport(self) -> Transport:
+        """The kind of this link."""
+
+    async def open(self, on_frame: Callable[[bytes], None]) -> None:
+        """Get ready to send; from now on `on_frame` is called with every frame the device sends this way."""
+
+    async def send(self, frame: bytes) -> None:
+        """Send a request; its reply arrives through `on_frame`, before or after this returns."""
+
+    async def close(self) -> None:
+        """Let go of everything. `on_frame` is not called any more. Safe to call twice, and without `open`."""
