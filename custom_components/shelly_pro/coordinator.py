@@ -45,7 +45,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._source = f"homeassistant-{entry.entry_id.lower()}"
         self._watchers: dict[str, list[CALLBACK_TYPE]] = {}
-        self.client = Client(self._http_link(), source=self._source)
+        self.client = Client(self._http_link(), source=self._source, clock=hass.loop.time)
         self._unsubscribe_client = self.client.subscribe(self._handle_update)
 
     @property

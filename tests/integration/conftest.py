@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -11,7 +11,9 @@ from homeassistant.components import mqtt
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_mqtt_message
-from pytest_homeassistant_custom_component.typing import MqttMockHAClient
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from pytest_homeassistant_custom_component.typing import MqttMockHAClient, MqttMockPahoClient
+from syrupy.assertion import SnapshotAssertion
 
 # The test plug-in has a package of the same name; importing ours first makes Home Assistant find it.
 import custom_components.shelly_pro  # noqa: F401
@@ -22,6 +24,12 @@ from tests.integration.fixture_device import FixtureDevice
 @pytest.fixture(autouse=True)
 def _integration(enable_custom_integrations: None) -> None:
     """Let Home Assistant load custom integrations."""
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Snapshots as Home Assistant writes them, without what differs from run to run."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture
@@ -37,7 +45,8 @@ def device(fixture_name: str) -> FixtureDevice:
 @pytest.fixture
 async def server(socket_enabled: None, device: FixtureDevice) -> AsyncIterator[TestServer]:
     """The device's web server on a loopback port."""
-    async with TestServer(device.application(), host="127.0.0.1") as server:
+    server = TestServer(device.application(), host="127.0.0.1")
+    async with server:
         yield server
 
 
@@ -55,7 +64,20 @@ def entry(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> Moc
 
 
 @pytest.fixture
-def mqtt_device(hass: HomeAssistant, device: FixtureDevice, mqtt_mock: MqttMockHAClient) -> Iterator[FixtureDevice]:
+async def broker(
+    hass: HomeAssistant, mqtt_client_mock: MqttMockPahoClient, mqtt_mock: MqttMockHAClient
+) -> AsyncIterator[None]:
+    """MQTT in Home Assistant, taken down again with whoever uses it."""
+    yield
+    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+        await hass.config_entries.async_unload(entry.entry_id)
+    closed = Mock(fileno=Mock(return_value=-1))
+    mqtt_client_mock.on_socket_close(mqtt_client_mock, None, closed)
+    await hass.async_block_till_done()
+
+
+@pytest.fixture
+def mqtt_device(hass: HomeAssistant, device: FixtureDevice, broker: None) -> Iterator[FixtureDevice]:
     """The device on Home Assistant's MQTT: it answers what is published to it, while it is online."""
     device.enable_mqtt()
 
@@ -79,10 +101,3 @@ def notify(hass: HomeAssistant, device: FixtureDevice) -> Callable[..., Awaitabl
         await hass.async_block_till_done()
 
     return send
-
-
-async def set_up(hass: HomeAssistant, entry: MockConfigEntry, **data: Any) -> None:
-    """Set the entry up, with changes to its data."""
-    hass.config_entries.async_update_entry(entry, data={**entry.data, **data})
-    await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()

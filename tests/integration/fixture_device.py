@@ -109,7 +109,7 @@ class FixtureDevice:
         ha1 = _sha256(f"admin:{self.info['id']}:{self.password}")
         ha2 = _sha256("POST:/rpc")
         wanted = _sha256(f"{ha1}:{NONCE}:{given['nc']}:{given['cnonce']}:auth:{ha2}")
-        return given["response"] == wanted
+        return bool(given["response"] == wanted)
 
 
 def _sha256(text: str) -> str:

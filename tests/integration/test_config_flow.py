@@ -40,8 +40,9 @@ def announcement(device: FixtureDevice, server: TestServer) -> ZeroconfServiceIn
 
 
 async def discover(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> ConfigFlowResult:
-    context = {"source": SOURCE_ZEROCONF}
-    return await hass.config_entries.flow.async_init(DOMAIN, context=context, data=announcement(device, server))
+    return await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_ZEROCONF}, data=announcement(device, server)
+    )
 
 
 async def submit(hass: HomeAssistant, flow: ConfigFlowResult, **data: Any) -> ConfigFlowResult:
@@ -148,7 +149,7 @@ async def test_known_device_is_followed_to_its_new_address(
 async def test_discovered(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
     flow = await discover(hass, device, server)
     assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "confirm")
-    assert flow["description_placeholders"]["host"] == "127.0.0.1"
+    assert flow["description_placeholders"] == {"device": device.info["name"], "host": "127.0.0.1"}
 
     created = await submit(hass, flow)
     assert created["type"] is FlowResultType.CREATE_ENTRY

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.const import CONF_PASSWORD, STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant
+from homeassistant.const import CONF_PASSWORD, EVENT_STATE_CHANGED, EVENT_STATE_REPORTED, STATE_UNAVAILABLE
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_mqtt_message,
@@ -18,8 +19,9 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
+from custom_components.shelly_pro.mqtt_link import MqttLink
 from custom_components.shelly_pro.shelly_core import Transport
-from tests.integration.conftest import set_up
+from tests.integration.entries import set_up, state_of
 from tests.integration.fixture_device import FixtureDevice
 
 type Notify = Callable[..., Awaitable[None]]
@@ -28,7 +30,8 @@ POWER = "sensor.switchboard_total_power"
 
 
 def transport(entry: MockConfigEntry) -> Transport:
-    return entry.runtime_data.client.transport
+    found: Transport = entry.runtime_data.client.transport
+    return found
 
 
 async def pass_time(hass: HomeAssistant, freezer: FrozenDateTimeFactory, seconds: float) -> None:
@@ -43,11 +46,11 @@ async def test_without_mqtt_it_runs_on_http(
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.LOADED
     assert transport(entry) is Transport.HTTP
-    assert hass.states.get(POWER).state == str(device.status["em:0"]["total_act_power"])
+    assert state_of(hass, POWER) == str(device.status["em:0"]["total_act_power"])
 
     device.status["em:0"]["total_act_power"] = 4321.125
     await pass_time(hass, freezer, 6)
-    assert hass.states.get(POWER).state == "4321.125"
+    assert state_of(hass, POWER) == "4321.125"
 
 
 async def test_with_mqtt_on_both_sides_it_runs_on_mqtt(
@@ -57,7 +60,7 @@ async def test_with_mqtt_on_both_sides_it_runs_on_mqtt(
     assert transport(entry) is Transport.MQTT
 
     await notify({"em:0": {"total_act_power": 1234.5}})
-    assert hass.states.get(POWER).state == "1234.5"
+    assert state_of(hass, POWER) == "1234.5"
 
 
 async def test_mqtt_switched_on_later_is_noticed(
@@ -68,27 +71,27 @@ async def test_mqtt_switched_on_later_is_noticed(
     assert entry.data[CONF_TOPIC_PREFIX] == mqtt_device.topic_prefix
 
 
-@pytest.mark.usefixtures("mqtt_mock")
+@pytest.mark.usefixtures("broker")
 async def test_mqtt_that_goes_elsewhere_leaves_http(
     hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The device uses MQTT, but another broker: nobody answers on ours."""
     device.enable_mqtt()
-    monkeypatch.setattr("custom_components.shelly_pro.mqtt_link.ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
     await set_up(hass, entry, topic_prefix=device.topic_prefix)
     assert transport(entry) is Transport.HTTP
-    assert hass.states.get(POWER).state == str(device.status["em:0"]["total_act_power"])
+    assert state_of(hass, POWER) == str(device.status["em:0"]["total_act_power"])
 
 
 async def test_retained_frames_are_not_news(
     hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    before = hass.states.get(POWER).state
+    before = state_of(hass, POWER)
     frame = json.dumps(mqtt_device.notification({"em:0": {"total_act_power": 9.5}}))
     async_fire_mqtt_message(hass, f"{mqtt_device.topic_prefix}/events/rpc", frame, retain=True)
     await hass.async_block_till_done()
-    assert hass.states.get(POWER).state == before
+    assert state_of(hass, POWER) == before
 
 
 async def test_device_that_does_not_answer_is_tried_again(
@@ -100,8 +103,7 @@ async def test_device_that_does_not_answer_is_tried_again(
     assert "does not answer" in entry.reason
 
     device.online = True
-    await hass.config_entries.async_reload(entry.entry_id)
-    assert entry.state is ConfigEntryState.LOADED
+    assert await hass.config_entries.async_reload(entry.entry_id)
 
 
 async def test_wrong_password_asks_for_the_new_one(
@@ -119,7 +121,7 @@ async def test_password_changed_while_running(
     await set_up(hass, entry)
     device.protect("new password")
     await pass_time(hass, freezer, 6)
-    assert hass.states.get(POWER).state == STATE_UNAVAILABLE
+    assert state_of(hass, POWER) == STATE_UNAVAILABLE
     assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == [SOURCE_REAUTH]
 
 
@@ -143,35 +145,42 @@ async def test_unavailable_and_back_over_http(
     device.online = False
     for _ in range(3):
         await pass_time(hass, freezer, 6)
-    assert hass.states.get(POWER).state == STATE_UNAVAILABLE
-    assert caplog.text.count("does not answer") == 1
+    assert state_of(hass, POWER) == STATE_UNAVAILABLE
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert ["does not answer" in error.getMessage() for error in errors] == [True]
 
     device.online = True
     await pass_time(hass, freezer, 6)
-    assert hass.states.get(POWER).state == str(device.status["em:0"]["total_act_power"])
+    assert state_of(hass, POWER) == str(device.status["em:0"]["total_act_power"])
     assert caplog.text.count("Switchboard is back") == 1
 
 
 async def test_silent_mqtt_device_is_asked_then_unavailable_then_back(
     hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
     mqtt_device: FixtureDevice,
     entry: MockConfigEntry,
     notify: Notify,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    client = entry.runtime_data.client
     asked = len(mqtt_device.calls)
-    await pass_time(hass, freezer, 61)
+
+    async def be_silent() -> None:
+        client.last_frame_at -= 60
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+    await be_silent()
     assert [method for method, _ in mqtt_device.calls[asked:]] == ["Shelly.GetStatus"]
 
     mqtt_device.online = False
-    monkeypatch.setattr("custom_components.shelly_pro.mqtt_link.ANSWER_TIMEOUT_S", 0.05)
-    await pass_time(hass, freezer, 61)
-    assert hass.states.get(POWER).state == STATE_UNAVAILABLE
+    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
+    await be_silent()
+    assert state_of(hass, POWER) == STATE_UNAVAILABLE
 
     await notify({"em:0": {"total_act_power": 77.5}})
-    assert hass.states.get(POWER).state == "77.5"
+    assert state_of(hass, POWER) == "77.5"
 
 
 async def test_unload_lets_go(
@@ -185,7 +194,7 @@ async def test_unload_lets_go(
 
     await notify({"em:0": {"total_act_power": 1.5}})
     assert client.last_frame_at == heard
-    assert hass.states.get(POWER).state == STATE_UNAVAILABLE
+    assert state_of(hass, POWER) == STATE_UNAVAILABLE
 
 
 async def test_device_and_its_parts(
@@ -193,21 +202,28 @@ async def test_device_and_its_parts(
 ) -> None:
     await set_up(hass, entry)
     parent = device_registry.async_get_device_by_identifier((DOMAIN, device.mac), entry.entry_id)
+    assert parent is not None
     assert parent.name == "Switchboard"
     assert (parent.manufacturer, parent.model) == ("Shelly", "Shelly Pro 3EM")
     assert parent.sw_version == device.info["ver"]
     assert parent.configuration_url == f"http://127.0.0.1:{entry.data['port']}"
-    children = device_registry.devices.get_children_for_device_id(parent.id)
-    assert sorted(child.name for child in children) == ["Phase A", "Phase B", "Phase C"]
+    children = dr.async_child_entries_for_config_entry(device_registry, entry.entry_id)
+    assert {child.name for child in children} == {"Phase A", "Phase B", "Phase C"}
+    assert {child.parent_device_id for child in children} == {parent.id}
 
 
 async def test_states_of_one_component_do_not_disturb_another(
     hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    written: list[Any] = []
-    hass.bus.async_listen("state_changed", lambda event: written.append(event.data["entity_id"]))
-    hass.bus.async_listen("state_reported", lambda event: written.append(event.data["entity_id"]), lambda _: True)
+    written: list[str] = []
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        written.append(event.data["entity_id"])
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, note)
+    hass.bus.async_listen(EVENT_STATE_REPORTED, note, callback(lambda _: True))
     status = mqtt_device.status["em:0"]
     await notify({"em:0": {**status, "total_act_power": status["total_act_power"] + 1}})
     assert written == [POWER]

@@ -10,7 +10,7 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
-from tests.integration.conftest import set_up
+from tests.integration.entries import set_up, state_of
 from tests.integration.fixture_device import FIXTURES, FixtureDevice
 
 DEVICES = sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir())
@@ -33,8 +33,8 @@ async def test_unknown_is_not_zero(
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
     await notify({"em:0": {"a_voltage": None, "b_voltage": 0.0}})
-    assert hass.states.get("sensor.switchboard_phase_a_voltage").state == STATE_UNKNOWN
-    assert hass.states.get("sensor.switchboard_phase_b_voltage").state == "0.0"
+    assert state_of(hass, "sensor.switchboard_phase_a_voltage") == STATE_UNKNOWN
+    assert state_of(hass, "sensor.switchboard_phase_b_voltage") == "0.0"
 
 
 async def test_component_that_vanishes_is_unavailable(
@@ -46,5 +46,5 @@ async def test_component_that_vanishes_is_unavailable(
     del mqtt_device.status["temperature:0"]
     await entry.runtime_data.client.refresh()
     await hass.async_block_till_done()
-    assert hass.states.get("sensor.switchboard_temperature").state == STATE_UNAVAILABLE
-    assert hass.states.get("sensor.switchboard_total_power").state != STATE_UNAVAILABLE
+    assert state_of(hass, "sensor.switchboard_temperature") == STATE_UNAVAILABLE
+    assert state_of(hass, "sensor.switchboard_total_power") != STATE_UNAVAILABLE

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from unittest.mock import patch
 
 import pytest
-from homeassistant.components.switch import DOMAIN as SWITCH
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import ATTR_ENTITY_ID, SERVICE_TURN_OFF, SERVICE_TURN_ON, STATE_OFF, STATE_ON, Platform
 from homeassistant.core import HomeAssistant
@@ -13,7 +12,7 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
-from tests.integration.conftest import set_up
+from tests.integration.entries import set_up, state_of
 from tests.integration.fixture_device import FixtureDevice
 
 type Notify = Callable[..., Awaitable[None]]
@@ -34,7 +33,7 @@ def _relay_is_open(device: FixtureDevice) -> None:
 
 
 async def switch(hass: HomeAssistant, service: str) -> None:
-    await hass.services.async_call(SWITCH, service, {ATTR_ENTITY_ID: RELAY}, blocking=True)
+    await hass.services.async_call(Platform.SWITCH, service, {ATTR_ENTITY_ID: RELAY}, blocking=True)
 
 
 async def test_every_relay(
@@ -48,17 +47,17 @@ async def test_every_relay(
 async def test_name_given_on_the_device(hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry) -> None:
     device.config["switch:0"]["name"] = "Boiler"
     await set_up(hass, entry)
-    assert hass.states.get("switch.switchboard_boiler").state == STATE_OFF
+    assert state_of(hass, "switch.switchboard_boiler") == STATE_OFF
 
 
 async def test_over_http(hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry) -> None:
     await set_up(hass, entry)
     await switch(hass, SERVICE_TURN_ON)
     assert ("Switch.Set", {"id": 0, "on": True}) in device.calls
-    assert hass.states.get(RELAY).state == STATE_ON
+    assert state_of(hass, RELAY) == STATE_ON
 
     await switch(hass, SERVICE_TURN_OFF)
-    assert hass.states.get(RELAY).state == STATE_OFF
+    assert state_of(hass, RELAY) == STATE_OFF
 
 
 async def test_over_mqtt_the_notification_confirms(
@@ -69,7 +68,7 @@ async def test_over_mqtt_the_notification_confirms(
     assert ("Switch.Set", {"id": 0, "on": True}) in mqtt_device.calls
 
     await notify({"switch:0": {"output": True, "source": "MQTT"}})
-    assert hass.states.get(RELAY).state == STATE_ON
+    assert state_of(hass, RELAY) == STATE_ON
 
 
 async def test_switched_at_the_device(
@@ -77,7 +76,7 @@ async def test_switched_at_the_device(
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
     await notify({"switch:0": {"id": 0, "output": True, "source": "button"}})
-    assert hass.states.get(RELAY).state == STATE_ON
+    assert state_of(hass, RELAY) == STATE_ON
 
 
 async def test_refused(hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry) -> None:
@@ -85,7 +84,7 @@ async def test_refused(hass: HomeAssistant, device: FixtureDevice, entry: MockCo
     device.error = {"code": -109, "message": "shutting down in 952 ms"}
     with pytest.raises(HomeAssistantError, match="shutting down in 952 ms"):
         await switch(hass, SERVICE_TURN_ON)
-    assert hass.states.get(RELAY).state == STATE_OFF
+    assert state_of(hass, RELAY) == STATE_OFF
 
 
 async def test_no_answer(hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry) -> None:
@@ -93,7 +92,7 @@ async def test_no_answer(hass: HomeAssistant, device: FixtureDevice, entry: Mock
     device.online = False
     with pytest.raises(HomeAssistantError, match="not switched"):
         await switch(hass, SERVICE_TURN_ON)
-    assert hass.states.get(RELAY).state == STATE_OFF
+    assert state_of(hass, RELAY) == STATE_OFF
 
 
 async def test_wrong_password_asks_for_the_new_one(

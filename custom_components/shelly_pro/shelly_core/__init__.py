@@ -1,8 +1,8 @@
 """The Shelly Gen2+ protocol in plain Python: decode, keep, validate and ask; no Home Assistant.
 
-Reading order: `errors` · `frame` (bytes) · `session` (which reply to which request) · `validation` and `components`
-(what a status may hold, and what it means) · `device` (all statuses of one device) · `link`, `http_link`, `auth`
-(roads to a device) · `client` (all of it together, on asyncio).
+Reading order: `errors` · `frame` (bytes) · `session` (which reply to which request) · `validation`, `components` and
+`decoding` (what a status may hold, and what it means) · `device` (all statuses of one device) · `link`, `http_link`
+and `auth` (roads to a device) · `client` (all of it together, on asyncio).
 """
 
 from .client import Client, Update

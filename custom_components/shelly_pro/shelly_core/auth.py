@@ -7,6 +7,7 @@ https://shelly-api-docs.shelly.cloud/gen2/General/Authentication
 """
 
 import re
+from http import HTTPStatus
 from typing import NamedTuple, Self
 
 import orjson
@@ -63,9 +64,9 @@ def refusal(status: int, header: str | None) -> ShellyError | None:
 
     A stale nonce is no wrong password: `header` is the `WWW-Authenticate` of the answer, if it has one.
     """
-    if status == 429:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return LinkError("the device is throttling authentication", retry_after_s=THROTTLE_S)
-    if status != 401:
+    if status != HTTPStatus.UNAUTHORIZED:
         return None
     try:
         stale = header is not None and Challenge.from_header(header).stale

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from .auth import THROTTLE_S
@@ -130,49 +131,52 @@ class Client:
 
     async def set_switch(self, switch_id: int, on: bool) -> None:
         """Switch a relay; returns once the device has confirmed what it shows now. Raises as `call`."""
+        key = f"switch:{switch_id}"
         shown = asyncio.Event()
-
-        def look(_update: Update | None = None) -> None:
-            status = self.device.get(f"switch:{switch_id}")
-            if isinstance(status, SwitchStatus) and status.output is on:
-                shown.set()
-
-        stop = self.subscribe(look)
+        stop = self.subscribe(lambda _update: shown.set() if self._output(key) is on else None)
         try:
             await self.call("Switch.Set", {"id": switch_id, "on": on})
-            if self.transport is Transport.MQTT:
-                look()
+            if self.transport is Transport.MQTT and self._output(key) is not on:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(CONFIRM_S):
                         await shown.wait()
-                        return
         finally:
             stop()
-        await self.call("Switch.GetStatus", {"id": switch_id})
+        if self.transport is not Transport.MQTT or self._output(key) is not on:
+            await self.call("Switch.GetStatus", {"id": switch_id})
 
     async def call(
         self, method: str, params: Mapping[str, Any] | None = None, *, timeout_s: float = CALL_TIMEOUT_S
     ) -> Json:
         """Ask the device and return its result.
 
-        Raises `RpcError` if it refuses, `LinkError` if no answer comes, `AuthError` for the password.
+        Raises `RpcError` if it refuses, `LinkError` if no answer comes, `AuthError` for the password, `FrameError` for
+        an answer that makes no sense.
         """
         if not self._opened:
             raise LinkClosedError("the link is not open")
         request = self._session.request(method, params, now=self._clock(), timeout_s=timeout_s)
-        self._outcomes[request.id] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[Json | ShellyError] = asyncio.get_running_loop().create_future()
+        self._outcomes[request.id] = outcome
         try:
             async with asyncio.timeout(timeout_s):
                 await self._link.send(request.frame)
-                outcome = await self._outcomes[request.id]
+                if self.transport is Transport.HTTP and not outcome.done():
+                    # The answer to the POST was no reply to it, and no other will come.
+                    raise FrameError("no reply")
+                result = await outcome
         except TimeoutError as err:
             raise LinkTimeoutError(f"no answer to {method} within {timeout_s:g} s") from err
         finally:
             self._session.cancel(request.id)
             del self._outcomes[request.id]
-        if isinstance(outcome, ShellyError):
-            raise outcome
-        return outcome
+        if isinstance(result, ShellyError):
+            raise result
+        return result
+
+    def _output(self, key: str) -> bool | None:
+        status = None if self._device is None else self._device.get(key)
+        return status.output if isinstance(status, SwitchStatus) else None
 
     def _receive(self, transport: Transport, data: bytes) -> None:
         """Take a frame from a link. What is wrong with it is counted, never raised into the link."""
@@ -238,9 +242,9 @@ def _apply_status(device: Device, request: Request, result: Json) -> Applied | N
 
 
 def _error(error: RpcFault, request: Request) -> ShellyError:
-    if error.code == 401:
+    if error.code == HTTPStatus.UNAUTHORIZED:
         return AuthError("the device wants a password")
-    if error.code == 429:
+    if error.code == HTTPStatus.TOO_MANY_REQUESTS:
         return LinkError(error.message, retry_after_s=THROTTLE_S)
     return RpcError(error.code, error.message, request.method)
 

@@ -6,14 +6,15 @@ https://shelly-api-docs.shelly.cloud/gen2/General/Notifications
 """
 
 import re
-from functools import lru_cache
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self
 
-from .components import Component, build, kind_of
+from .components import Component
+from .decoding import build, kind_of
 from .errors import FrameError, UnsupportedDeviceError
-from .frame import Event, Notification, NotificationMethod, events
+from .frame import Event, Notification, NotificationMethod, events, is_ts
 from .validation import Rejection, check, table_of
 
 LATE_S = 60.0
@@ -43,7 +44,7 @@ class DeviceInfo(NamedTuple):
 
     @classmethod
     def parse(cls, raw: Any) -> Self:
-        """Read a device info. Raises `FrameError` if it is none, `UnsupportedDeviceError` for a first-generation one."""
+        """Read a device info. Raises `FrameError` if it is none, `UnsupportedDeviceError` for a first generation."""
         if type(raw) is not dict:
             raise FrameError("no device info")
         if "gen" not in raw and type(model := raw.get("type")) is str:
@@ -71,7 +72,7 @@ def supported(info: DeviceInfo) -> bool:
     A Pro 3EM-400 calls its app Pro3EM, too; a 3EM-63 is known by its model.
     """
     known_app = info.app == "Pro3" or info.app.startswith("Pro3EM")
-    return info.generation >= 2 and (known_app or info.model.startswith("SPEM-003"))
+    return info.generation > 1 and (known_app or info.model.startswith("SPEM-003"))
 
 
 class Applied(NamedTuple):
@@ -122,30 +123,31 @@ class Device:
         )
 
     def apply_full_status(self, raw: Any, ts: float | None = None) -> Applied:
-        """Take the answer to Shelly.GetStatus; without `ts`, the device's time is in it. Raises `FrameError`.
+        """Take the answer to Shelly.GetStatus; without `ts`, the device's clock is in it. Raises `FrameError`.
 
         Components that are not in it are gone; one that is rejected stays as it was.
         """
         if type(raw) is not dict:
             raise FrameError("no status")
-        if ts is None and type(system := raw.get("sys")) is dict and type(unixtime := system.get("unixtime")) is int:
-            ts = unixtime
-        changed = [key for key in self._status if key not in raw]
-        for key in changed:
-            self._drop(key)
+        changed = [key for key in tuple(self._status) if key not in raw and self._drop(key)]
         rejections = []
+        # The clock in the status counts whole seconds: it cannot tell whether the answer was overtaken.
+        clock = _clock_of(raw) if ts is None else None
         for key, status in raw.items():
-            outcome = self._lay(key, {}, status, ts)
-            if outcome is True:
-                changed.append(key)
-            elif outcome is not False:
+            outcome = self._lay(key, status, ts, whole=True)
+            if isinstance(outcome, Rejection):
                 rejections.append(outcome)
+                continue
+            if outcome:
+                changed.append(key)
+            if clock is not None:
+                self._ts[key] = clock
         self.ready = True
         return Applied(frozenset(changed), tuple(rejections))
 
-    def apply_component(self, key: str, raw: Any, ts: float | None = None) -> Applied:
+    def apply_component(self, key: str, raw: Any) -> Applied:
         """Take the whole status of one component, the answer to a method like Switch.GetStatus."""
-        outcome = self._lay(key, {}, raw, ts)
+        outcome = self._lay(key, raw, None, whole=True)
         if isinstance(outcome, Rejection):
             return Applied(frozenset(), (outcome,))
         return Applied(frozenset((key,) if outcome else ()))
@@ -161,7 +163,7 @@ class Device:
             return _NOTHING
         changed, rejections = [], []
         for key, delta in notification.params.items():
-            outcome = self._apply_delta(key, delta, ts)
+            outcome = self._lay(key, delta, ts, whole=False)
             if outcome is True:
                 changed.append(key)
             elif outcome is not False:
@@ -202,25 +204,25 @@ class Device:
             if isinstance(component, kind):
                 yield key, component
 
-    def _apply_delta(self, key: str, delta: Any, ts: float | None) -> bool | Rejection:
-        """Lay a delta over a component; returns whether it changed, or why the delta was left out."""
+    def _lay(self, key: str, delta: Any, ts: float | None, *, whole: bool) -> bool | Rejection:
+        """Lay `delta` over the status of a component, or over nothing if it is the `whole` status.
+
+        Returns whether the component changed, or why `delta` was left out.
+        """
         if ts is not None and 0.0 < self._ts.get(key, ts) - ts <= LATE_S:
             return Rejection(key, None, TOO_LATE, ts)
-        if delta is None:
-            return key in self._status and self._drop(key)
-        return self._lay(key, self._status.get(key, {}), delta, ts)
-
-    def _lay(self, key: str, status: Mapping[str, Any], delta: Any, ts: float | None) -> bool | Rejection:
-        """Make `delta` laid over `status` the status of a component; returns as `_apply_delta`."""
+        known = self._status.get(key)
+        if delta is None and not whole:
+            return known is not None and self._drop(key)
         rejection = check(key, delta)
         if rejection is not None:
             return rejection
         if ts is not None:
             self._ts[key] = ts
-        merged = overlay(status, delta, key)
-        if merged == self._status.get(key):
+        status = overlay({} if whole or known is None else known, delta, key)
+        if status == known:
             return False
-        self._status[key] = merged
+        self._status[key] = status
         self._decoded.pop(key, None)
         return True
 
@@ -251,6 +253,12 @@ def overlay(status: Mapping[str, Any], delta: Mapping[str, Any], key: str) -> di
         elif value is None and layered[field].gone_when_null:
             del merged[field]
     return merged
+
+
+def _clock_of(status: Mapping[str, Any]) -> float | None:
+    system = status.get("sys")
+    clock = system.get("unixtime") if type(system) is dict else None
+    return clock if is_ts(clock) else None
 
 
 def _by_number(key: str) -> tuple[int, str]:

@@ -19,6 +19,10 @@ MAX_FRAME_BYTES = 65_536
 """A device has about 110 kB of RAM free and its largest known answer has 4 kB: more is not from a Shelly."""
 
 
+MAX_TS = 1e11
+"""Unix seconds; a clock beyond the year 5000 is broken."""
+
+
 class NotificationMethod(StrEnum):
     """What a device sends without being asked."""
 
@@ -109,7 +113,7 @@ def decode(data: bytes) -> Response | Notification:
     if type(params) is not dict:
         raise FrameError("no params")
     ts = params.pop("ts", None)
-    if ts is not None and not _is_ts(ts):
+    if ts is not None and not is_ts(ts):
         raise FrameError("wrong ts")
     return Notification(source, method, ts, params)
 
@@ -122,8 +126,9 @@ def events(notification: Notification) -> tuple[Event, ...]:
     return tuple(_event(raw) for raw in listed)
 
 
-def _is_ts(ts: Any) -> bool:
-    return (type(ts) is float or type(ts) is int) and 0.0 <= ts <= 1e11
+def is_ts(ts: Any) -> bool:
+    """Tell whether a value can be a time in Unix seconds."""
+    return (type(ts) is float or type(ts) is int) and 0.0 <= ts <= MAX_TS
 
 
 def _response(frame: dict[str, Any], source: str) -> Response:
@@ -154,7 +159,7 @@ def _event(raw: Any) -> Event:
     component, event_id, event, ts = (raw.get(name) for name in ("component", "id", "event", "ts"))
     if type(component) is not str or type(event) is not str:
         raise FrameError("wrong event")
-    if (event_id is not None and type(event_id) is not int) or (ts is not None and not _is_ts(ts)):
+    if (event_id is not None and type(event_id) is not int) or (ts is not None and not is_ts(ts)):
         raise FrameError("wrong event")
     data = {name: value for name, value in raw.items() if name not in _NOT_DATA}
     return Event(component, event_id, event, ts, data)

@@ -1,8 +1,9 @@
 """The HTTP road to a device: each frame is one POST, its reply the answer."""
 
 import asyncio
-from collections.abc import Callable
-from ipaddress import IPv6Address
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 import aiohttp
 from yarl import URL
@@ -52,47 +53,42 @@ class HttpLink:
             if self._on_frame is None:
                 raise LinkClosedError("the link is not open")
             body = await self._post(frame)
-            # The link may have been closed while it waited.
-            if self._on_frame is not None:
-                self._on_frame(body)
+            if self._on_frame is None:
+                raise LinkClosedError("the link was closed while it waited")
+            self._on_frame(body)
 
     async def close(self) -> None:
         """Pass nothing on any more. Safe to call twice."""
         self._on_frame = None
 
     async def _post(self, frame: bytes) -> bytes:
-        try:
-            async with self._session.post(
+        async with (
+            _translated_errors(),
+            self._session.post(
                 self._url,
                 data=frame,
                 headers={"Content-Type": "application/json"},
                 timeout=self._timeout,
                 allow_redirects=False,
-                middlewares=() if self._digest is None else (self._digest,),
-            ) as response:
-                self._raise_for_refusal(response)
+                middlewares=self._digest,
+            ) as response,
+        ):
+            error = refusal(response.status, response.headers.get("WWW-Authenticate"))
+            if error is None:
                 return await _body(response)
-        except TimeoutError as err:
-            raise LinkTimeoutError("no answer over HTTP in time") from err
-        except aiohttp.ClientError as err:
-            raise LinkError(f"HTTP: {err or type(err).__name__}") from err
-
-    def _raise_for_refusal(self, response: aiohttp.ClientResponse) -> None:
-        error = refusal(response.status, response.headers.get("WWW-Authenticate"))
-        if error is not None:
-            # A nonce that was refused must not be used again: that is what feeds the throttle.
+            # A nonce that was refused must not be used again: that is what feeds the device's throttle.
             self._digest = self._fresh_digest()
-            raise (
-                AuthError("the device wants a password") if self._password is None and response.status == 401 else error
-            )
+            if self._password is None and isinstance(error, AuthError):
+                raise AuthError("the device wants a password")
+            raise error
 
-    def _fresh_digest(self) -> aiohttp.DigestAuthMiddleware | None:
-        """Return credentials without a nonce.
+    def _fresh_digest(self) -> tuple[aiohttp.DigestAuthMiddleware, ...]:
+        """Return credentials that know no nonce yet.
 
-        aiohttp's middleware does what firmware 2.0 demands: it keeps the last nonce and sends it unasked, counts
-        `nc` from 1 for each new nonce, and after a 401 tries exactly once more with the nonce of that challenge.
+        aiohttp's middleware does what firmware 2.0 demands: it keeps the last nonce and sends it without being asked,
+        counts `nc` from 1 for each new nonce, and after a 401 tries exactly once more, with the nonce of that 401.
         """
-        return None if self._password is None else aiohttp.DigestAuthMiddleware(USERNAME, self._password)
+        return () if self._password is None else (aiohttp.DigestAuthMiddleware(USERNAME, self._password),)
 
 
 async def fetch_info(
@@ -102,28 +98,35 @@ async def fetch_info(
 
     Raises `LinkError`, `FrameError` if it is no Shelly, `UnsupportedDeviceError` if it is one of the first generation.
     """
-    try:
-        async with session.get(
-            _url(host, port, "/shelly"), timeout=aiohttp.ClientTimeout(total=timeout_s), allow_redirects=False
-        ) as response:
-            body = await _body(response)
-    except TimeoutError as err:
-        raise LinkTimeoutError("no answer over HTTP in time") from err
-    except aiohttp.ClientError as err:
-        raise LinkError(f"HTTP: {err or type(err).__name__}") from err
+    url, timeout = _url(host, port, "/shelly"), aiohttp.ClientTimeout(total=timeout_s)
+    async with _translated_errors(), session.get(url, timeout=timeout, allow_redirects=False) as response:
+        body = await _body(response)
     return DeviceInfo.parse(decode_json(body))
 
 
-def _url(host: str, port: int, path: str) -> URL:
-    """Build an address; raises `LinkError` for a host that cannot be part of one."""
+@asynccontextmanager
+async def _translated_errors() -> AsyncIterator[None]:
+    """Raise what aiohttp raises as a `LinkError`."""
     try:
-        return URL.build(scheme="http", host=host, port=port, path=path)
+        yield
+    except TimeoutError as err:
+        raise LinkTimeoutError("no answer over HTTP in time") from err
+    except (aiohttp.ClientError, ValueError) as err:
+        # ValueError: an address inside of an answer, as the domain of a challenge, that is none.
+        raise LinkError(f"HTTP: {err!r}") from err
+
+
+def _url(host: str, port: int, path: str) -> URL:
+    """Build an address; raises `LinkError` for a host or port that cannot be part of one."""
+    try:
+        return URL.build(scheme="http", host=host.strip("[]"), port=port, path=path)
     except ValueError as err:
         raise LinkError(f"{host!r} is no address") from err
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    if response.status != 200:
+    """Read an answer of at most the size of a frame."""
+    if response.status != HTTPStatus.OK:
         raise LinkError(f"HTTP status {response.status}")
     body = bytearray()
     async for chunk in response.content.iter_any():

@@ -34,17 +34,12 @@ class Session:
     """Matches the replies of one device to the requests of one `source`."""
 
     def __init__(self, source: str, *, first_id: int = 1) -> None:
-        """Number requests from `first_id`; a late reply to an earlier session must not meet the same number."""
+        """Start to number at `first_id`: a late reply to an earlier session must not meet a number of this one."""
         self._source = source
         self._next_id = first_id
         self._pending: dict[int, Request] = {}
         self.unknown_replies = 0
         """Replies to nothing that is still waited for."""
-
-    @property
-    def pending(self) -> tuple[Request, ...]:
-        """The requests that still wait, oldest first."""
-        return tuple(self._pending.values())
 
     def request(self, method: str, params: Mapping[str, Any] | None = None, *, now: float, timeout_s: float) -> Request:
         """Prepare a request. Raises `FrameError` if JSON cannot say `params`."""

@@ -153,7 +153,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "mqtt": {"connected": _FLAG},
     "cloud": {"connected": _FLAG},
 }
-_ID = _number(0, 9_999)
+MAX_ID_DIGITS = 4
+_ID = _number(0, 10**MAX_ID_DIGITS - 1)
 
 
 class Table(NamedTuple):
@@ -189,7 +190,7 @@ def table_of(key: str) -> tuple[str, int, Table]:
         return "", 0, _NO_TABLE
     if not colon:
         return kind, 0, table
-    if not number.isdecimal() or not number.isascii() or len(number) > 4:
+    if not number.isdecimal() or not number.isascii() or len(number) > MAX_ID_DIGITS:
         return "", 0, _NO_TABLE
     return kind, int(number), table
 

@@ -1,0 +1,64 @@
+"""From a device's notification to the states in Home Assistant, from what both have written down.
+
+The simulator's ledger has the time of each frame, Home Assistant's recorder the time of each state: nobody has to
+listen, so nothing is slowed down by being watched.
+"""
+
+import sqlite3
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.rivals import Shown
+
+type Span = tuple[float, float]
+
+COMPONENT = "em:0"
+ROWS = """
+    SELECT states_meta.entity_id, states.last_updated_ts FROM states JOIN states_meta USING (metadata_id)
+    WHERE states.last_updated_ts >= ? AND states.last_updated_ts < ?
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latencies:
+    """Seconds from each notification of `em:0` to each state that it changed; `silent` ones changed none."""
+
+    seconds: Sequence[float]
+    silent: int
+
+
+def state_times(database: Path, span: Span) -> dict[str, list[float]]:
+    """Return when each entity's state was written during `span`, by entity id; Unix seconds."""
+    times: dict[str, list[float]] = defaultdict(list)
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        for entity_id, updated in connection.execute(ROWS, span):
+            times[entity_id].append(updated)
+    return times
+
+
+def latencies(
+    frames: Mapping[str, Sequence[float]], written: Mapping[str, Iterable[float]], shown: Iterable[Shown], span: Span
+) -> Latencies:
+    """Match states with the last notification of their device before them; `frames` by MAC, in order.
+
+    A notification that no state follows before the next one counts as silent: too many of them, and states are so
+    late that they were matched with the wrong one.
+    """
+    begin, end = span
+    seconds: list[float] = []
+    heard: set[tuple[str, int]] = set()
+    for entity in shown:
+        if not entity.field.startswith(COMPONENT):
+            continue
+        sent = frames[entity.mac]
+        for updated in written.get(entity.entity_id, ()):
+            index = bisect_right(sent, updated) - 1
+            if index >= 0 and begin <= sent[index] < end:
+                seconds.append(updated - sent[index])
+                heard.add((entity.mac, index))
+    told = sum(begin <= ts < end for sent in frames.values() for ts in sent)
+    return Latencies(seconds=seconds, silent=told - len(heard))

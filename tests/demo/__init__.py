@@ -1,0 +1,1 @@
+"""A virtual switchboard in a real Home Assistant: `python -m tests.demo`."""

@@ -1,0 +1,107 @@
+"""`python -m tests.demo`: the virtual switchboard, live in a real Home Assistant, until Ctrl-C."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.demo.check import check
+from tests.demo.dashboard import ICON, URL_PATH, Panel, dashboard, energy_preferences
+from tests.demo.live import live_values
+from tests.demo.printing import say, step
+from tests.stack.fleet import DeviceSpec, SimulatedDevice
+from tests.stack.home_assistant import PASSWORD, USER
+from tests.stack.processes import StackError, free_port
+from tests.stack.stage import Ports, Report, Stage, raise_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# Meters of current firmware report about once a second.
+SPECS = (
+    DeviceSpec(model="pro3", firmware="1.4.4", name="Heating relays"),
+    DeviceSpec(model="pro3em", firmware="1.7.5", name="House meter", cadence_s=1),
+    DeviceSpec(model="pro3em-mono", firmware="1.7.5", name="Workshop meters", cadence_s=1),
+)
+HOME_ASSISTANT_PORT = 8123
+MQTT_PORT = 1883
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo and return the exit code: 0 fine, 1 something differs or did not start."""
+    options = arguments(argv)
+    try:
+        with _directory(options.config_dir) as directory:
+            return asyncio.run(run(directory, _ports(options.port), only_check=options.check))
+    except StackError as error:
+        say(f"\n{error}")
+        return 1
+    except KeyboardInterrupt, asyncio.CancelledError:
+        say("\nStopped; nothing is left running.")
+        return 0 if not options.check else 1
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare Home Assistant with the devices, then stop")
+    parser.add_argument("--config-dir", type=Path, help="keep everything in this directory (default: a throw-away one)")
+    parser.add_argument(
+        "--port", type=int, help=f"Home Assistant's port (default: {HOME_ASSISTANT_PORT} or a free one)"
+    )
+    return parser.parse_args(argv)
+
+
+async def run(directory: Path, ports: Ports, *, only_check: bool) -> int:
+    """Start everything, then check, or show and wait for Ctrl-C."""
+    this = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if this is not None:
+            # Explicit, because a shell that starts us in the background makes us ignore SIGINT.
+            asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    say("Shelly Pro in Home Assistant, with virtual devices:")
+    async with raise_stage(directory, SPECS, ports=ports, report=step) as stage:
+        await furnish(stage, stage.fleet.devices, report=step)
+        if only_check:
+            return 0 if await check(stage) else 1
+        say(f"\n{await live_values(stage)}\n")
+        say(f"Open {stage.home_assistant.url} and log in as {USER}, password {PASSWORD}. Ctrl-C stops everything.")
+        await stage.home_assistant.process.ended()
+        raise StackError(f"Home Assistant ended by itself. The end of its log:\n{stage.home_assistant.process.tail()}")
+
+
+async def furnish(stage: Stage, devices: Sequence[SimulatedDevice], *, report: Report) -> None:
+    """Add `devices` through our config flow and put the first dashboard in place."""
+    for device in devices:
+        async with report(f"{device.id} at {device.host}:{device.http_port}, through our config flow"):
+            await stage.add_device(device)
+    async with report("First dashboard, energy page"):
+        panels = [Panel(title=stage.entries[d.id]["title"], entities=await stage.entities(d)) for d in devices]
+        await stage.client.check_pages()
+        await stage.client.save_dashboard(dashboard(panels), URL_PATH, ICON)
+        await stage.client.save_energy_preferences(energy_preferences(panels))
+
+
+@contextlib.contextmanager
+def _directory(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.resolve()
+    else:
+        with tempfile.TemporaryDirectory(prefix="shelly-pro-demo-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+
+
+def _ports(asked: int | None) -> Ports:
+    home_assistant = free_port(HOME_ASSISTANT_PORT if asked is None else asked)
+    if asked not in {None, home_assistant}:
+        raise StackError(f"Port {asked} is taken: stop what listens there, or leave out --port")
+    return Ports(broker=free_port(MQTT_PORT), home_assistant=home_assistant)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Simulated devices in a process of their own, and a typed client of their control API."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+import yaml
+
+from tests.stack import REPOSITORY
+from tests.stack.mosquitto import DEVICES, Broker
+from tests.stack.processes import Process, StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+START_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSpec:
+    """A device to simulate: model such as `pro3em`, firmware such as `1.7.5`, the name its owner gave it."""
+
+    model: str
+    firmware: str | None = None
+    name: str | None = None
+    password: str | None = field(default=None, repr=False)
+    cadence_s: float | None = None
+    mqtt: bool = True
+
+    def as_yaml(self) -> dict[str, Any]:
+        """Return a line of the simulator's file."""
+        given = {"firmware": self.firmware, "name": self.name, "password": self.password, "cadence": self.cadence_s}
+        line: dict[str, Any] = {"model": self.model} | {key: value for key, value in given.items() if value is not None}
+        return line if self.mqtt else line | {"mqtt": {"enable": False}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedDevice:
+    """Where to find a simulated device and what it pretends to be."""
+
+    id: str
+    model: str
+    mac: str
+    host: str
+    http_port: int
+    profile: str | None
+    firmware: str
+    topic_prefix: str
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read the simulator's announcement; it may say more than we keep."""
+        told: dict[str, Any] = {known.name: data.get(known.name) for known in fields(cls)}
+        return cls(**told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """A device at `ts`: the status it would measure now, and per component what it last told anybody."""
+
+    ts: float
+    true: dict[str, dict[str, Any]]
+    reported: dict[str, dict[str, Any]]
+    reported_at: dict[str, float]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read the answer of `/devices/{id}/state`."""
+        told = data["reported"]
+        return cls(
+            ts=data["ts"],
+            true=data["true"],
+            reported={key: entry["status"] for key, entry in told.items()},
+            reported_at={key: entry["ts"] for key, entry in told.items()},
+        )
+
+
+class Fleet:
+    """`python -m tests.simulator`; with a broker the devices come with MQTT set up for it, unless their spec denies."""
+
+    def __init__(
+        self,
+        directory: Path,
+        specs: Sequence[DeviceSpec],
+        *,
+        broker: Broker | None = None,
+        seed: int = 1,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.devices: tuple[SimulatedDevice, ...] = ()
+        self.specs = tuple(specs)
+        self._directory = directory
+        self._announcement = directory / "simulator.json"
+        self._session: aiohttp.ClientSession | None = None
+        config = directory / "fleet.yaml"
+        argv: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "tests.simulator",
+            "--config",
+            config,
+            "--seed",
+            str(seed),
+            *options,
+        ]
+        env = {"PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ.get("PYTHONPATH", ""))).rstrip(os.pathsep)}
+        if broker is not None:
+            argv += ["--mqtt", f"{broker.host}:{broker.port}", "--mqtt-user", DEVICES]
+            env["SHELLY_SIM_MQTT_PASSWORD"] = broker.password(DEVICES)
+        self.process = Process(
+            "The simulator", argv, log=directory / "simulator.log", stdout=self._announcement, env=env, cwd=REPOSITORY
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start the devices; returns when they all listen."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        config = self._directory / "fleet.yaml"
+        config.touch(mode=0o600)
+        config.write_text(yaml.safe_dump({"devices": [spec.as_yaml() for spec in self.specs]}))
+        await self.process.start()
+        await self.process.wait_until(self._announced, START_S, "The simulated devices listen")
+        announced = json.loads(self._announcement.read_text())
+        self.devices = tuple(map(SimulatedDevice.from_json, announced["devices"]))
+        self._session = aiohttp.ClientSession(announced["control"])
+
+    async def stop(self) -> None:
+        """Stop the devices."""
+        if self._session is not None:
+            await self._session.close()
+        await self.process.stop(grace_s=5)
+
+    async def connected(self) -> bool:
+        """Tell whether every device that has MQTT has reached the broker."""
+        told = await self._ask("GET", "/devices")
+        return all(told["mqtt_connected"] for told, spec in zip(told, self.specs, strict=True) if spec.mqtt)
+
+    async def truth(self, device: SimulatedDevice) -> Truth:
+        """Return what the device measures and what it last told."""
+        return Truth.from_json(await self._ask("GET", f"/devices/{device.id}/state"))
+
+    async def ledger(self, device: SimulatedDevice, since: float = 0.0) -> dict[str, Any]:
+        """Return energy, counters, edges and frames since `since` (Unix seconds of the simulation)."""
+        ledger: dict[str, Any] = await self._ask("GET", f"/devices/{device.id}/ledger", params={"since": str(since)})
+        return ledger
+
+    async def edges(self, device: SimulatedDevice, since: float) -> list[dict[str, Any]]:
+        """Return the relay's and input's edges since `since`, with `kind`, `id`, `on`, `source`."""
+        edges: list[dict[str, Any]] = (await self.ledger(device, since))["edges"]
+        return edges
+
+    async def set_switch(self, device: SimulatedDevice, switch_id: int, on: bool) -> None:
+        """Switch a relay as a person at the switchboard does."""
+        await self._ask("POST", f"/devices/{device.id}/switch", json={"id": switch_id, "on": on})
+
+    async def press_input(self, device: SimulatedDevice, input_id: int, action: str) -> None:
+        """Act on an input: on, off, toggle, single_push and the like."""
+        await self._ask("POST", f"/devices/{device.id}/input", json={"id": input_id, "action": action})
+
+    async def set_load(self, device: SimulatedDevice, phase: str, power_w: float, *, pf: float = 1.0) -> None:
+        """Add or replace a load of its own on `phase`; negative feeds in."""
+        body = {"phase": phase, "power_w": power_w, "pf": pf, "name": "test"}
+        await self._ask("POST", f"/devices/{device.id}/load", json=body)
+
+    async def set_fault(self, device: SimulatedDevice, kind: str, *, seconds: float = 0, **parameters: Any) -> None:
+        """Let `kind` of fault act for `seconds`; 0 until `clear_faults`."""
+        await self._ask("POST", f"/devices/{device.id}/fault", json={"kind": kind, "seconds": seconds} | parameters)
+
+    async def clear_faults(self, device: SimulatedDevice) -> None:
+        """End every fault of the device."""
+        await self._ask("DELETE", f"/devices/{device.id}/fault")
+
+    async def set_cadence(self, device: SimulatedDevice, seconds: float) -> None:
+        """Let a meter report every `seconds`."""
+        await self._ask("POST", f"/devices/{device.id}/cadence", json={"seconds": seconds})
+
+    def _announced(self) -> bool:
+        return self._announcement.read_text().endswith("\n")
+
+    async def _ask(self, method: str, path: str, **options: Any) -> Any:
+        if self._session is None:
+            raise StackError("The simulated devices do not run: start the fleet first")
+        async with self._session.request(method, path, **options) as response:
+            if not response.ok:
+                raise StackError(f"The simulator refused {method} {path}: {await response.text()}")
+            return await response.json()
