@@ -1,13 +1,15 @@
-"""A fleet in this process, ended with the test."""
+"""A fleet in this process and a real broker, ended with the test."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.simulator.fleet import Fleet
 from tests.simulator.options import from_mapping
+from tests.stack.mosquitto import DEVICES, Account, Broker, home_assistant_account
 
 type RunFleet = Callable[..., Awaitable[Fleet]]
 
@@ -22,3 +24,11 @@ async def run_fleet() -> AsyncIterator[RunFleet]:
             return await stack.enter_async_context(Fleet(from_mapping({"devices": lines} | settings)))
 
         yield start
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    """Run a Mosquitto on which the devices' account may use every topic."""
+    accounts = (home_assistant_account(), Account(user=DEVICES, rules=("readwrite #",)))
+    async with Broker(tmp_path / "broker", accounts=accounts) as running:
+        yield running

@@ -16,15 +16,8 @@ from tests.simulator.faults import KINDS, FaultError
 from tests.simulator.fleet import Fleet
 from tests.simulator.mqtt_commands import obey
 from tests.simulator.unit import Unit
-from tests.stack.mosquitto import DEVICES, Account, Broker, home_assistant_account
+from tests.stack.mosquitto import DEVICES, Broker
 from tests.stack.processes import wait_until
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    accounts = (home_assistant_account(), Account(user=DEVICES, rules=("readwrite #",)))
-    async with Broker(tmp_path / "broker", accounts=accounts) as running:
-        yield running
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +13,8 @@ from tests.fidelity.mqtt_listener import Listener, payload_of
 from tests.simulator.mqtt import LONGEST_PAUSE_S, pause_s
 from tests.simulator.relay import Relay
 from tests.simulator.unit import Unit
-from tests.stack.mosquitto import DEVICES, Account, Broker, home_assistant_account
+from tests.stack.mosquitto import DEVICES, Broker
 from tests.stack.processes import wait_until
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    accounts = (home_assistant_account(), Account(user=DEVICES, rules=("readwrite #",)))
-    async with Broker(tmp_path / "broker", accounts=accounts) as running:
-        yield running
 
 
 def login(broker: Broker, **config: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """RPC frames as all roads carry them: requests read, answers and notifications built."""
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import wire
@@ -9,6 +10,8 @@ from tests.simulator.rpc import RpcFault
 if TYPE_CHECKING:
     from tests.simulator.device import VirtualDevice
 
+METHOD_FAILED = -114
+_LOGGER = logging.getLogger(__name__)
 # Answered without a password on every road.
 OPEN_METHODS = frozenset({"shelly.getdeviceinfo"})
 
@@ -49,6 +52,10 @@ def answer(device: VirtualDevice, request: dict[str, Any], *, source: str) -> di
         result = device.handle(request["method"], request.get("params"), source=source)
     except RpcFault as fault:
         return error(device, request, fault.code, fault.message)
+    except Exception:
+        # A defect of the simulator, not of the client: say so loudly, and stay up as a device would.
+        _LOGGER.exception("%s cannot handle %s", device.id, request)
+        return error(device, request, METHOD_FAILED, f"Method {request['method']} failed")
     return _reply(device, request) | {"result": result}
 
 

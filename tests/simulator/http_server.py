@@ -14,7 +14,6 @@ from tests.simulator import frames
 from tests.simulator.auth import TOO_MANY, Authenticator, AuthRefusedError, Credentials, from_frame, from_header
 from tests.simulator.device import VirtualDevice
 from tests.simulator.queries import params_of
-from tests.simulator.rpc import RpcFault
 from tests.simulator.shaping import Shaper
 from tests.simulator.websocket import WebSocketRoad, cut_modes
 
@@ -90,14 +89,13 @@ class HttpServer:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return _response(413)
-        if "silent" in cut_modes(self._device):
+        if silent := "silent" in cut_modes(self._device):
             await self._silence.wait()
-            return _gone(request)
-        if self._channels() > CHANNELS:
+        elif self._channels() > CHANNELS:
             return _response(503)
-        if slow := faults.get("slow"):
+        elif slow := faults.get("slow"):
             await self._device.clock.sleep(slow.parameters["delay_s"])
-        if cut_modes(self._device) or not self._device.powered:
+        if silent or cut_modes(self._device) or not self._device.powered:
             return _gone(request)
         if refusing := faults.get("http_refusing"):
             return _response(int(refusing.parameters["status"]))
@@ -142,12 +140,10 @@ class HttpServer:
         return self._json(200, frames.text(reply), frame["method"], reply)
 
     def _bare(self, method: str, params: dict[str, Any]) -> web.Response:
-        try:
-            result = self._device.handle(method, params, source=SOURCE)
-        except RpcFault as fault:
-            error = {"code": fault.code, "message": fault.message}
-            return self._json(BARE_STATUS.get(fault.code, 500), frames.text(error), method, {"error": error})
-        return self._json(200, frames.text(result), method, {"result": result})
+        reply = frames.answer(self._device, {"method": method, "params": params}, source=SOURCE)
+        if (error := reply.get("error")) is not None:
+            return self._json(BARE_STATUS.get(error["code"], 500), frames.text(error), method, reply)
+        return self._json(200, frames.text(reply["result"]), method, reply)
 
     def _authorize(self, request: web.Request, frame: dict[str, Any] | None = None) -> None:
         if "auth_rejected" in self._device.faults:
