@@ -3,13 +3,13 @@
 from typing import override
 
 from homeassistant.const import CONF_HOST, CONF_PORT
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DEFAULT_PORT, DOMAIN, MANUFACTURER
-from .coordinator import ShellyProConfigEntry, ShellyProCoordinator
+from .coordinator import ShellyProCoordinator
 from .shelly_core import Component, Device, Phase
 
 MODEL_NAMES = {
@@ -83,8 +83,11 @@ def default_title(device: Device) -> str:
 
 def _child_device(coordinator: ShellyProCoordinator, key: str, phase: Phase | None) -> ChildDeviceInfo:
     """Describe a phase, a relay or a single-phase meter as part of the device."""
-    mac = coordinator.config_entry.unique_id
-    parent_device_id = _parent_device_id(coordinator.hass, coordinator.config_entry)
+    entry = coordinator.config_entry
+    mac = entry.unique_id
+    parent_device_id = dr.async_get_device_id_by_identifier(
+        coordinator.hass, (DOMAIN, f"{mac}"), config_entry_id=entry.entry_id
+    )
     if phase is not None:
         return ChildDeviceInfo(
             identifiers={(DOMAIN, f"{mac}-em:0-{phase}")},
@@ -103,10 +106,3 @@ def _child_device(coordinator: ShellyProCoordinator, key: str, phase: Phase | No
         translation_key={"switch": "relay", "em1": "meter"}[kind],
         translation_placeholders={"number": str(int(number) + 1)},
     )
-
-
-def _parent_device_id(hass: HomeAssistant, entry: ShellyProConfigEntry) -> str:
-    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, f"{entry.unique_id}"), entry.entry_id)
-    if device is None:  # registered by async_register_device before any entity is made
-        raise LookupError(f"the device of {entry.title} is not registered")
-    return device.id

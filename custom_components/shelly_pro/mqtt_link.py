@@ -20,6 +20,8 @@ class MqttLink:
     """A link over the broker that Home Assistant's `mqtt` integration is connected to."""
 
     transport = Transport.MQTT
+    timeout_s = 3.0
+    """A device on the broker answers within a fraction of a second, or not at all."""
 
     def __init__(self, hass: HomeAssistant, *, topic_prefix: str, source: str) -> None:
         """Address the device by its topic prefix; `source` names the topic of its answers, `<source>/rpc`."""

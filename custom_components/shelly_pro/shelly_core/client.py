@@ -31,7 +31,6 @@ from .session import Reply, Request, Session
 
 _LOGGER = logging.getLogger(__name__)
 
-CALL_TIMEOUT_S = 10.0
 CONFIRM_S = 1.0
 """How long after the answer to a command a relay's notification may arrive."""
 
@@ -146,15 +145,17 @@ class Client:
             await self.call("Switch.GetStatus", {"id": switch_id})
 
     async def call(
-        self, method: str, params: Mapping[str, Any] | None = None, *, timeout_s: float = CALL_TIMEOUT_S
+        self, method: str, params: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
     ) -> Json:
-        """Ask the device and return its result.
+        """Ask the device and return its result; without `timeout_s` the link says how long that may take.
 
         Raises `RpcError` if it refuses, `LinkError` if no answer comes, `AuthError` for the password, `FrameError` for
         an answer that makes no sense.
         """
         if not self._opened:
             raise LinkClosedError("the link is not open")
+        if timeout_s is None:
+            timeout_s = self._link.timeout_s
         request = self._session.request(method, params, now=self._clock(), timeout_s=timeout_s)
         outcome: asyncio.Future[Json | ShellyError] = asyncio.get_running_loop().create_future()
         self._outcomes[request.id] = outcome

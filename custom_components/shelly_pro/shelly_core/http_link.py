@@ -38,6 +38,7 @@ class HttpLink:
         self._session = session
         self._url = _url(host, port, "/rpc")
         self._password = password
+        self.timeout_s = timeout_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._digest = self._fresh_digest()
         self._turn = asyncio.Lock()

@@ -19,6 +19,10 @@ class Link(Protocol):
     def transport(self) -> Transport:
         """The kind of this link."""
 
+    @property
+    def timeout_s(self) -> float:
+        """How long an answer may take on this link, in seconds."""
+
     async def open(self, on_frame: Callable[[bytes], None]) -> None:
         """Get ready to send; from now on `on_frame` is called with every frame the device sends this way."""
 
