@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from tests.stack.home_assistant import HomeAssistant
 from tests.stack.mosquitto import Broker
 from tests.stack.processes import Process, StackError
 
+GARBAGE_WATCH = Path(__file__).parent / "garbage_watch"
 CADENCE_S = 1.0
 READY_S = 90.0
 
@@ -38,7 +40,7 @@ class Plan:
 
 
 # The windows of a block make up a minute: each minute has one burst of energy counters and records.
-FULL = Plan(devices=50, blocks=2, windows=2, window_s=30.0, settle_s=20.0, idle_s=20.0, limit_s=600.0)
+FULL = Plan(devices=50, blocks=2, windows=2, window_s=30.0, settle_s=12.0, idle_s=15.0, limit_s=600.0)
 QUICK = Plan(devices=5, blocks=1, windows=2, window_s=5.0, settle_s=2.0, idle_s=4.0, limit_s=120.0)
 
 
@@ -87,7 +89,9 @@ class Arena:
         """Measure an idle Home Assistant, then set the devices up in it and enable the entities to compare."""
         directory = self._directory / rival.domain
         home_assistant = HomeAssistant(
-            directory, custom_components=rival.custom_components, settings={"recorder": None}
+            directory,
+            custom_components=(*rival.custom_components, GARBAGE_WATCH),
+            settings={"recorder": None, GARBAGE_WATCH.name: None},
         )
         self._home_assistants[rival.name] = home_assistant
         async with home_assistant:
@@ -117,7 +121,8 @@ class Arena:
         whole = (spans[0][0], spans[-1][1])
         sent = await self._sent(rival, whole[0])
         states = state_times(home_assistant.directory / "home-assistant_v2.db", whole)
-        feed.add(shown, _latencies(sent, states, shown, whole))
+        pauses = _pauses(home_assistant.directory, whole)
+        feed.add(shown, _latencies(sent, states, shown, whole, pauses), pauses)
         for window, (begin, end) in zip(windows, spans, strict=True):
             window.updates = sum(begin <= ts < end for frames in sent.values() for ts, _ in frames)
             window.states = sum(begin <= ts < end for entity in shown for ts in states.get(entity.entity_id, ()))
@@ -144,11 +149,21 @@ class Arena:
 
 
 def _latencies(
-    sent: dict[str, list[tuple[float, list[str]]]], states: dict[str, list[float]], shown: list[Shown], span: Span
+    sent: dict[str, list[tuple[float, list[str]]]],
+    states: dict[str, list[float]],
+    shown: list[Shown],
+    span: Span,
+    pauses: list[Span],
 ) -> Latencies:
     frames = {mac: [ts for ts, components in told if COMPONENT in components] for mac, told in sent.items()}
     # The states of the last notifications may come after the end.
-    return latencies(frames, states, shown, (span[0], span[1] - CADENCE_S))
+    return latencies(frames, states, shown, span=(span[0], span[1] - CADENCE_S), pauses=pauses)
+
+
+def _pauses(directory: Path, span: Span) -> list[Span]:
+    """Return the full garbage collections during `span`, as `garbage_watch` noted them."""
+    noted: list[Span] = json.loads((directory / f"{GARBAGE_WATCH.name}.json").read_text())
+    return [(begin, end) for begin, end in noted if end > span[0] and begin < span[1]]
 
 
 def _cpu(process: Process) -> CpuTime:

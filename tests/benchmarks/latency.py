@@ -17,6 +17,8 @@ from tests.benchmarks.rivals import Shown
 type Span = tuple[float, float]
 
 COMPONENT = "em:0"
+AFTERMATH_S = 1.0
+"""How long it may take to work off what came during a pause."""
 ROWS = """
     SELECT states_meta.entity_id, states.last_updated_ts FROM states JOIN states_meta USING (metadata_id)
     WHERE states.last_updated_ts >= ? AND states.last_updated_ts < ?
@@ -25,9 +27,13 @@ ROWS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latencies:
-    """Seconds from each notification of `em:0` to each state that it changed; `silent` ones changed none."""
+    """Seconds from each notification of `em:0` to each state that it changed; `silent` ones changed none.
+
+    `calm` are those of notifications that came neither during a full garbage collection nor within `AFTERMATH_S` of it.
+    """
 
     seconds: Sequence[float]
+    calm: Sequence[float]
     silent: int
 
 
@@ -41,7 +47,12 @@ def state_times(database: Path, span: Span) -> dict[str, list[float]]:
 
 
 def latencies(
-    frames: Mapping[str, Sequence[float]], written: Mapping[str, Iterable[float]], shown: Iterable[Shown], span: Span
+    frames: Mapping[str, Sequence[float]],
+    written: Mapping[str, Iterable[float]],
+    shown: Iterable[Shown],
+    *,
+    span: Span,
+    pauses: Sequence[Span],
 ) -> Latencies:
     """Match states with the last notification of their device before them; `frames` by MAC, in order.
 
@@ -49,7 +60,7 @@ def latencies(
     late that they were matched with the wrong one.
     """
     begin, end = span
-    seconds: list[float] = []
+    seconds: list[tuple[float, float]] = []
     heard: set[tuple[str, int]] = set()
     for entity in shown:
         if not entity.field.startswith(COMPONENT):
@@ -58,7 +69,15 @@ def latencies(
         for updated in written.get(entity.entity_id, ()):
             index = bisect_right(sent, updated) - 1
             if index >= 0 and begin <= sent[index] < end:
-                seconds.append(updated - sent[index])
+                seconds.append((sent[index], updated - sent[index]))
                 heard.add((entity.mac, index))
     told = sum(begin <= ts < end for sent in frames.values() for ts in sent)
-    return Latencies(seconds=seconds, silent=told - len(heard))
+    return Latencies(
+        seconds=[taken for _, taken in seconds],
+        calm=[taken for ts, taken in seconds if not _disturbed(ts, ts + taken, pauses)],
+        silent=told - len(heard),
+    )
+
+
+def _disturbed(sent: float, updated: float, pauses: Iterable[Span]) -> bool:
+    return any(sent < end + AFTERMATH_S and updated > begin for begin, end in pauses)

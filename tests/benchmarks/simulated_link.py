@@ -11,6 +11,7 @@ class SimulatedLink:
     """Hands a virtual device's answers, and what `on_frame` is called with from outside, to the client."""
 
     transport = Transport.MQTT
+    timeout_s = 5.0
 
     def __init__(self, device: VirtualDevice) -> None:
         self._device = device

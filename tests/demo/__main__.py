@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 # Meters of current firmware report about once a second.
+# Relays and house meter share a house: what a relay switches on shows on the meter.
 SPECS = (
-    DeviceSpec(model="pro3", firmware="1.4.4", name="Heating relays"),
-    DeviceSpec(model="pro3em", firmware="1.7.5", name="House meter", cadence_s=1),
+    DeviceSpec(model="pro3", firmware="1.4.4", name="Heating relays", house="house"),
+    DeviceSpec(model="pro3em", firmware="1.7.5", name="House meter", cadence_s=1, house="house"),
     DeviceSpec(model="pro3em-mono", firmware="1.7.5", name="Workshop meters", cadence_s=1),
 )
 HOME_ASSISTANT_PORT = 8123

@@ -5,7 +5,9 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.demo.__main__ import SPECS
 from tests.stack import REPOSITORY
+from tests.stack.fleet import Fleet
 from tests.stack.processes import Process, wait_until
 
 DEADLINE_S = 120.0
@@ -29,6 +31,23 @@ async def test_the_check_agrees_and_says_what_it_compared(tmp_path: Path) -> Non
         assert code == 0, said
         assert "entities agree, 12 of 12 switchings came out as ordered." in said
         assert "WRONG" not in said
+
+
+async def test_what_the_demos_first_relay_switches_on_shows_on_its_house_meter_only(tmp_path: Path) -> None:
+    async with Fleet(tmp_path, SPECS) as fleet:
+        relays, meter, others = fleet.devices
+        # A moment to come is foreseen twice, so that only the relay makes a difference.
+        ts = (await fleet.truth(meter)).ts + 60
+
+        async def foreseen_w() -> list[float]:
+            meter_true, others_true = (await fleet.truth(meter, ts)).true, (await fleet.truth(others, ts)).true
+            phases = [meter_true["em:0"][f"{phase}_act_power"] for phase in "abc"]
+            return phases + [others_true[f"em1:{channel}"]["act_power"] for channel in range(3)]
+
+        before = await foreseen_w()
+        await fleet.set_switch(relays, 0, True)
+        after = await foreseen_w()
+        assert [round(new - old) for old, new in zip(before, after, strict=True)] == [1200, 0, 0, 0, 0, 0]
 
 
 async def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def test_defaults() -> None:
     options = parse([])
     assert [line.model.name for line in options.devices] == ["pro3", "pro3em"]
     assert {line.firmware.version for line in options.devices} == {"1.7.5"}
+    assert {line.house for line in options.devices} == {"house"}
     assert (options.host, options.http_port, options.speed, options.mqtt) == ("127.0.0.1", 0, 1.0, {})
 
 
@@ -27,6 +28,16 @@ def test_a_spec() -> None:
     assert (line.model.name, line.firmware.version, line.count, line.seed) == ("pro3em400", "2.0.1", 50, 7)
     assert (line.password, line.cadence) == ("007", 0.5)
     assert "007" not in repr(line)
+
+
+def test_how_a_device_is_wired(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text(
+        "devices: [{model: pro3em, house: barn, unwired: ab, neutral_ct: true}, {model: pro3, house: barn}]\n"
+    )
+    lines = parse(["--config", str(file), "--device", "pro3em,house=12,unwired=c,neutral_ct=true"]).devices
+    told = [(line.house, line.unwired, line.neutral_ct) for line in lines]
+    assert told == [("barn", {"a", "b"}, True), ("barn", frozenset(), False), ("12", {"c"}, True)]
 
 
 def test_command_line_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +65,9 @@ def test_password_from_a_file(tmp_path: Path) -> None:
         (["--device", "pro3,count"], "key=value"),
         (["--device", "pro3,count=none"], "count"),
         (["--device", "pro3,colour=red"], "colour"),
+        (["--device", "pro3em,unwired=d"], r"unwired: write some of the letters abc"),
+        (["--device", "pro3em,neutral_ct=maybe"], "neutral_ct"),
+        (["--device", "pro3,unwired=a,neutral_ct=true"], r"neutral_ct, unwired: a pro3 measures nothing"),
         (["--speed", "0"], "speed"),
         (["--http-port", "70000"], "http_port"),
         (["--config", "missing.yaml"], r"missing\.yaml cannot be read"),

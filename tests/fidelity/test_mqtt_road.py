@@ -1,6 +1,8 @@
 """MQTT over a real Mosquitto: session, topics, commands, reconnection."""
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -91,6 +93,7 @@ async def test_rpc_is_answered_on_the_topic_of_src(run_fleet: RunFleet, broker: 
         reply = await listener.call(f"{unit.device.id}/rpc", "Switch.Set", {"id": 2, "on": True})
         assert list(reply) == ["id", "src", "dst", "result"]
         assert reply["result"] == {"was_on": False}
+        assert listener.topics()[-2:] == [f"{unit.device.id}/events/rpc", f"{reply['dst']}/rpc"], "told, then answered"
         assert unit.device.component_status("switch:2")["source"] == "MQTT"
         error = await listener.call(f"{unit.device.id}/rpc", "EM.GetStatus", {"id": 0})
         assert error["error"] == {"code": 404, "message": "No handler for EM.GetStatus"}
@@ -105,7 +108,18 @@ async def test_password_of_the_device_is_not_asked(run_fleet: RunFleet, broker: 
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"{", b"[]", b"\xff", b'{"id":1,"method":"x"}', b'{"id":1,"src":"a/#","method":"Sys.GetStatus"}']
+    "payload",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"id":1,"method":"x"}',
+        *(
+            json.dumps({"id": 1, "src": src, "method": "Sys.GetStatus"}).encode()
+            for src in ("a/#", "a\0b", "\ud800", "x" * 70_000)
+        ),
+    ],
 )
 async def test_unanswerable_requests_are_survived(run_fleet: RunFleet, broker: Broker, payload: bytes) -> None:
     async with connected(run_fleet, broker) as (unit, listener):
@@ -130,6 +144,9 @@ async def test_plain_commands(run_fleet: RunFleet, broker: Broker) -> None:
         assert b"sideways" in payload_of(await listener.next(f"{prefix}/error/switch:0"))
         await listener.publish(f"{prefix}/command/switch:7", "on")
         assert b"not found" in payload_of(await listener.next(f"{prefix}/error/switch:7"))
+        for nobody in (f"switch:{'9' * 5000}", "switch:", "switch:x", "input:0"):
+            await listener.publish(f"{prefix}/command/{nobody}", "on")
+        assert "result" in await listener.call(f"{prefix}/rpc", "Sys.GetStatus")
 
 
 async def test_announce_and_status_update(run_fleet: RunFleet, broker: Broker) -> None:
@@ -139,6 +156,31 @@ async def test_announce_and_status_update(run_fleet: RunFleet, broker: Broker) -
         assert payload_of(await listener.next(f"{unit.device.id}/announce"))["mac"] == unit.device.mac
         await listener.publish(f"{unit.device.id}/command", "status_update")
         assert "switch:2" in payload_of(await listener.next(f"{unit.device.id}/status"))
+
+
+async def test_a_device_about_to_restart_refuses_in_words_and_announces_nothing(
+    run_fleet: RunFleet, broker: Broker
+) -> None:
+    async with connected(run_fleet, broker) as (unit, listener):
+        await listener.call(f"{unit.device.id}/rpc", "Shelly.Reboot", {"delay_ms": 60_000})
+        await listener.publish("shellies/command", "announce")
+        await listener.publish(f"{unit.device.id}/command", "status_update")
+        assert (await listener.call(f"{unit.device.id}/rpc", "Sys.GetStatus"))["error"]["code"] == -109
+        assert not {"shellies/announce", f"{unit.device.id}/status"} & set(listener.topics())
+
+
+async def test_an_answer_does_not_wait_for_the_acknowledgement_of_the_request(
+    run_fleet: RunFleet, broker: Broker
+) -> None:
+    """Without TCP_NODELAY each takes 40 ms or more: the time a receiver may wait before it acknowledges."""
+    async with connected(run_fleet, broker) as (unit, listener):
+        took = []
+        for turn in range(8):
+            await asyncio.sleep(0.1)  # the listener's own acknowledgements have been acknowledged
+            begun = time.monotonic()
+            await listener.call(f"{unit.device.id}/rpc", "Switch.Set", {"id": 0, "on": turn % 2 == 0})
+            took.append(time.monotonic() - begun)
+        assert min(took[2:]) < 0.03, took
 
 
 async def test_switched_off_parts_stay_silent(run_fleet: RunFleet, broker: Broker) -> None:

@@ -8,11 +8,11 @@ from aiohttp import web
 
 from tests.simulator import frames
 from tests.simulator.faults import FaultError
+from tests.simulator.relay import PUSHES
 from tests.simulator.rpc import RpcFault
-from tests.simulator.truth import truth_at
 from tests.simulator.unit import Unit
 
-ACTIONS = ("on", "off", "toggle", "single_push", "double_push", "triple_push", "long_push")
+ACTIONS = ("on", "off", "toggle", *PUSHES)
 
 _NUMBER = vol.All(vol.Any(int, float), vol.Coerce(float))
 _LOAD = vol.Schema(
@@ -63,7 +63,7 @@ class Control:
     async def _state(self, request: web.Request) -> web.Response:
         device = self._unit(request).device
         ts = _time(request, "ts", device.clock.now())
-        return _json({"ts": ts, "true": truth_at(device, ts), "reported": device.ledger.reported})
+        return _json({"ts": ts, "true": device.truth(ts), "reported": device.ledger.reported})
 
     async def _ledger(self, request: web.Request) -> web.Response:
         return _json(self._unit(request).device.ledger.read(_time(request, "since", 0.0)))
@@ -100,9 +100,9 @@ class Control:
         return web.json_response(faults.active())
 
     async def _cadence(self, request: web.Request) -> web.Response:
-        reporter = self._unit(request).device.reporter
+        device = self._unit(request).device
         body = _CADENCE(await _body(request))
-        reporter.cadence_s = body["seconds"]
+        device.cadence_s = body["seconds"]
         return web.json_response(body)
 
     def _unit(self, request: web.Request) -> Unit:

@@ -14,7 +14,7 @@ from tests.simulator.house import PHASES, House, Phase
 from tests.simulator.ledger import Ledger
 from tests.simulator.meter import Counters, Meter
 from tests.simulator.methods import router_for
-from tests.simulator.models import Firmware, Model, firmware_id, firmware_version
+from tests.simulator.models import Firmware, Model, Network, firmware_id, firmware_version
 from tests.simulator.reporter import Reporter
 from tests.simulator.rpc import FAILED_PRECONDITION, Router, RpcFault
 from tests.simulator.switchboard import Switchboard
@@ -38,25 +38,23 @@ class VirtualDevice:
         clock: Clock,
         seed: int = 1,
         index: int = 0,
-        mac: str | None = None,
-        faults: Faults | None = None,
         house: House | None = None,
         cadence_s: float | None = None,
         unwired: frozenset[str] = frozenset(),
         neutral_ct: bool = False,
-        network: str = "wifi",
+        network: Network = "wifi",
         name: str | None = None,
     ) -> None:
         self.key = noise.key_of(seed, index, model.name)
         self.model, self.firmware, self.profile = model, firmware, model.profile
-        self.mac = f"02{self.key & 0xFFFFFFFFFF:010X}" if mac is None else mac
+        self.mac = f"02{self.key & 0xFFFFFFFFFF:010X}"
         self.id = f"{model.prefix}-{self.mac.lower()}"
         self.clock, self.device_clock = clock, DeviceClock(clock)
-        self.faults = Faults(clock) if faults is None else faults
+        self.faults = Faults(clock)
         self.ledger = Ledger()
         self.house = House(self.key) if house is None else house
         self.host, self.network, self.ip6 = "127.0.0.1", network, "fe80::" + self.mac[-4:].lower()
-        self.settings = settings.factory_config(model, firmware, model.profile, self.id, self.mac)
+        self.settings = self.factory_config()
         self.settings["sys"]["device"]["name"] = name
         self.mqtt_password: str | None = None
         self.auth_ha1: str | None = None
@@ -120,6 +118,10 @@ class VirtualDevice:
     def config(self) -> dict[str, Json]:
         """Shelly.GetConfig."""
         return deepcopy(self.settings)
+
+    def factory_config(self) -> dict[str, Any]:
+        """What Shelly.GetConfig tells of a new device of this model, release and profile."""
+        return settings.factory_config(self.model, self.firmware, self.profile, self.id, self.mac)
 
     def mqtt_config(self) -> dict[str, Json]:
         """The MQTT configuration with the password that GetConfig hides."""
@@ -272,7 +274,7 @@ class VirtualDevice:
         """Become a triphase or a monophase meter; counters restart at zero (Shelly.SetProfile)."""
         old = self.settings
         self.profile = "monophase" if profile == "monophase" else "triphase"
-        self.settings = settings.factory_config(self.model, self.firmware, self.profile, self.id, self.mac)
+        self.settings = self.factory_config()
         for key in self.settings.keys() & old.keys():
             self.settings[key] = old[key]
         self.settings["sys"]["device"]["profile"] = profile
@@ -282,11 +284,7 @@ class VirtualDevice:
     def change_firmware(self, firmware: Firmware) -> None:
         """Install another release; it shows after the next boot."""
         self.firmware = firmware
-        fresh = settings.factory_config(self.model, firmware, self.profile, self.id, self.mac)
-        for key, config in fresh.items():
-            old = self.settings.get(key, {})
-            fresh[key] = {name: old.get(name, value) for name, value in config.items()}
-        self.settings = fresh
+        self.settings = settings.carry_over(self.factory_config(), self.settings)
 
     # Telling
 

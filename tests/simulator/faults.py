@@ -86,6 +86,17 @@ class Faults:
         dip = self.get("counter_dip")
         return 0.0 if dip is None else float(dip.parameters["wh"])
 
+    @property
+    def web_cuts(self) -> set[str]:
+        """How the web server is cut off at the moment: none, or some of refused, reset, silent."""
+        faults = (self.get(kind) for kind in ("http_cut", "link_cut"))
+        return {str(fault.parameters["mode"]) for fault in faults if fault is not None}
+
+    @property
+    def mqtt_is_cut(self) -> bool:
+        """Whether no connection to the broker comes about."""
+        return "mqtt_cut" in self or "link_cut" in self
+
     def get(self, kind: str) -> Fault | None:
         """Return the active fault of `kind`."""
         return self._active.get(kind)

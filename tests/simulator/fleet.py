@@ -6,10 +6,12 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.simulator import noise
 from tests.simulator.auth import ha1
 from tests.simulator.clock import Clock
 from tests.simulator.control import Control
 from tests.simulator.device import VirtualDevice
+from tests.simulator.house import House
 from tests.simulator.options import DeviceOptions, OptionError, Options
 from tests.simulator.rpc import RpcFault
 from tests.simulator.unit import Unit
@@ -24,6 +26,7 @@ class Fleet:
         self.clock = Clock(speed=options.speed) if clock is None else clock
         self._options = options
         self.units: dict[str, Unit] = {}
+        self._houses: dict[str, House] = {}
         self.control_port = 0
         self._runner: web.AppRunner | None = None
 
@@ -93,6 +96,10 @@ class Fleet:
             index=index,
             cadence_s=options.cadence if line.cadence is None else line.cadence,
             name=line.name,
+            house=None if line.house is None else self._house(line.house),
+            unwired=line.unwired,
+            neutral_ct=line.neutral_ct,
+            network=line.network,
         )
         device.auth_ha1 = ha1(device.id, line.password) if line.password else None
         device.user_ca = options.user_ca
@@ -102,6 +109,10 @@ class Fleet:
         except OSError as error:
             raise OptionError(f"http_port {port} on {options.host} is not free ({error.strerror}): give 0") from error
         self.units[device.id] = unit
+
+    def _house(self, name: str) -> House:
+        """Return the house of that name; its furniture depends on the run's seed, not on who moves in first."""
+        return self._houses.setdefault(name, House(noise.key_of(self._options.seed, name)))
 
 
 def _configure(device: VirtualDevice, mqtt: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from tests.simulator.auth import TOO_MANY, Authenticator, AuthRefusedError, Cred
 from tests.simulator.device import VirtualDevice
 from tests.simulator.queries import params_of
 from tests.simulator.shaping import Shaper
-from tests.simulator.websocket import WebSocketRoad, cut_modes
+from tests.simulator.websocket import WebSocketRoad
 
 CHANNELS = 6
 MAX_BODY = 64 * 1024
@@ -89,13 +89,13 @@ class HttpServer:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return _response(413)
-        if silent := "silent" in cut_modes(self._device):
+        if silent := "silent" in self._device.faults.web_cuts:
             await self._silence.wait()
         elif self._channels() > CHANNELS:
             return _response(503)
         elif slow := faults.get("slow"):
             await self._device.clock.sleep(slow.parameters["delay_s"])
-        if silent or cut_modes(self._device) or not self._device.powered:
+        if silent or self._device.faults.web_cuts or not self._device.powered:
             return _gone(request)
         if refusing := faults.get("http_refusing"):
             return _response(int(refusing.parameters["status"]))

@@ -64,15 +64,14 @@ def _of(device: VirtualDevice, kind: str) -> dict[str, Handler]:
 
 def change(device: VirtualDevice, key: str, patch: dict[str, Any]) -> bool:
     """Change a component's configuration and tell it; returns whether that waits for a restart. RpcFault -103."""
-    draft, changed = deepcopy(device.settings[key]), list[str]()
-    settings.merge(draft, patch, changed.append)
+    hidden = {"pass": device.mqtt_password} if key == "mqtt" else {}
+    draft, changed = deepcopy(device.settings[key]) | hidden, list[str]()
+    settings.merge(draft, device.factory_config()[key] | dict.fromkeys(hidden), patch, changed.append)
     if key == "mqtt":
         settings.check_mqtt(draft, device.id)
-    if key == "mqtt" and "pass" in patch and patch["pass"] != device.mqtt_password:
-        device.mqtt_password = patch["pass"]
-        changed.append("pass")
     if not changed:
         return False
+    device.mqtt_password = draft.pop("pass", device.mqtt_password)
     device.settings[key] = draft
     restart = settings.restart_needed(settings.component_type(key), changed)
     announce(device, key, restart=restart)

@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator.methods_components import announce
-from tests.simulator.rpc import Handler, Params, invalid, required, seconds
+from tests.simulator.rpc import Handler, Params, choice, invalid, required, seconds
 from tests.simulator.wire import Json
 
 if TYPE_CHECKING:
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 PAGE = 5
 """Components in one answer of GetComponents."""
-REBOOT_S = 1.0
+REBOOT_DELAY_S = 1.0
+"""How long a device goes on answering (with a refusal) before it restarts."""
 PROFILES = {"triphase": [("em", 1), ("emdata", 1)], "monophase": [("em1", 3), ("em1data", 3)]}
 
 
@@ -70,7 +71,7 @@ def _component(device: VirtualDevice, name: str, include: list[Json]) -> dict[st
 def reboot(device: VirtualDevice, params: Params) -> Json:
     """Restart after `delay_ms` (default 1000)."""
     delay_ms = seconds(params, "delay_ms")
-    device.reboot(REBOOT_S if delay_ms is None else delay_ms / 1000)
+    device.reboot(REBOOT_DELAY_S if delay_ms is None else delay_ms / 1000)
     return None
 
 
@@ -116,10 +117,8 @@ def list_profiles() -> Json:
 
 def set_profile(device: VirtualDevice, params: Params) -> Json:
     """Change the profile and restart; answers the one before."""
-    name, was = required(params, "name"), device.profile
-    if not isinstance(name, str) or name not in PROFILES:
-        raise invalid("name")
+    name, was = choice(params, "name", PROFILES), device.profile
     if name != was:
         device.change_profile(name)
-        device.reboot(REBOOT_S)
+        device.reboot(REBOOT_DELAY_S)
     return {"profile_was": was}

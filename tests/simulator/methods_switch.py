@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import settings
 from tests.simulator.relay import PUSHES
-from tests.simulator.rpc import Handler, Params, flag, instance, invalid, required, seconds
+from tests.simulator.rpc import Handler, Params, choice, flag, instance, invalid, seconds
 from tests.simulator.wire import Json
 
 if TYPE_CHECKING:
@@ -27,10 +27,7 @@ def handlers(device: VirtualDevice) -> dict[str, Handler]:
         return {"was_on": device.switchboard.set(number, on, source)}
 
     def trigger(params: Params, _source: str) -> Json:
-        number, event = instance(params, ids), required(params, "event_type")
-        if event not in PUSHES:
-            raise invalid("event_type")
-        device.notify_event(f"input:{number}", str(event))
+        device.notify_event(f"input:{instance(params, ids)}", choice(params, "event_type", PUSHES))
         return None
 
     found: dict[str, Handler] = {"Switch.Set": set_, "Switch.Toggle": toggle, "Input.Trigger": trigger}

@@ -28,8 +28,7 @@ def _no_room(_params: Params, _source: str) -> Json:
 
 
 def _no_script(params: Params, _source: str) -> Json:
-    number = required(params, "id")
-    raise RpcFault(NOT_FOUND, f"Argument 'id', value {number} not found!")
+    raise RpcFault(NOT_FOUND, f"Argument 'id', value {required(params, 'id')} not found!")
 
 
 def set_time(device: VirtualDevice, params: Params) -> Json:

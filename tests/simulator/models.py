@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 type Profile = Literal["triphase", "monophase"]
+type Network = Literal["wifi", "eth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,16 +16,17 @@ import aiomqtt
 from tests.simulator import frames
 from tests.simulator.device import VirtualDevice
 from tests.simulator.mqtt_client import DeviceClient, Settings
-from tests.simulator.mqtt_commands import BROADCAST, obey
+from tests.simulator.mqtt_commands import BROADCAST, SOURCE, obey
 from tests.simulator.shaping import Payload, Shaper
 
-SOURCE = "MQTT"
 QOS = 1
 FIRST_PAUSE_S = 1.0
 # "Connecting after 57980 ms" in a debug log of a device whose broker was gone (ioBroker.shelly#1026).
 LONGEST_PAUSE_S = 60.0
 JITTER = 0.05
 BACKLOG = 1000
+# No wildcard, nothing that MQTT's UTF-8 forbids, and with `/rpc` behind it within 65,535 bytes.
+_TOPIC = re.compile("[^+#\\0\ud800-\udfff]{1,16000}")
 
 type Publish = tuple[str, Payload, bool]
 _LOGGER = logging.getLogger(__name__)
@@ -61,9 +63,9 @@ class MqttRoad:
         failures = 0
         while True:
             try:
-                if not self._is_cut():
+                if not self._device.faults.mqtt_is_cut:
                     await self._session()
-            except (aiomqtt.MqttError, OSError, ValueError) as error:
+            except (aiomqtt.MqttError, OSError, ValueError, OverflowError) as error:  # the last for port 65536
                 _LOGGER.info("%s: MQTT: %s", self._device.id, error)
             failures = 0 if self._client is not None else failures + 1
             await self._lose()
@@ -85,9 +87,6 @@ class MqttRoad:
     def publish_online(self, *, online: bool) -> None:
         """Publish the retained flag."""
         self._enqueue(f"{self._settings.prefix}/online", "true" if online else "false", retain=True)
-
-    def _is_cut(self) -> bool:
-        return any(kind in self._device.faults for kind in ("mqtt_cut", "link_cut"))
 
     async def _lose(self) -> None:
         client, self._client = self._client, None
@@ -179,8 +178,8 @@ class MqttRoad:
             request = frames.read_request(payload)
             reply = frames.answer(self._device, request, source=SOURCE)
             src = request.get("src")
-            # The reply's topic is made of `src`: without one, or with a wildcard in it, there is nowhere to answer.
-            if isinstance(src, str) and src and not set("+#") & set(src):
+            # The reply's topic is made of `src`: without one, or with one that is no topic, there is nowhere to answer.
+            if isinstance(src, str) and _TOPIC.fullmatch(src):
                 self._enqueue(f"{src}/rpc", frames.text(reply))
                 self._device.ledger.frame_sent("mqtt", request["method"], reply)
 

@@ -90,6 +90,8 @@ class DeviceClient(aiomqtt.Client):
             timeout=CONNECT_TIMEOUT_S,
             will=aiomqtt.Will(f"{settings.prefix}/online", "false", qos=0, retain=True),
             tls_context=tls_context(settings.ssl_ca, user_ca),
+            # A device's small TCP stack sends at once. Else a message right after an acknowledgement would wait 40 ms.
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
             logger=_LOGGER,
         )
 

@@ -5,6 +5,7 @@ https://shelly-api-docs.shelly.cloud/gen2/ComponentsAndServices/Mqtt#mqtt-contro
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from tests.simulator import frames
@@ -17,6 +18,7 @@ ANNOUNCE = "shellies/announce"
 
 type Publish = tuple[str, str]
 
+_COMPONENT = re.compile("switch:[0-9]{1,9}")
 _SWITCH = re.compile(r"(?:(?P<state>on|off)(?:,(?P<seconds>\d+(?:\.\d+)?))?|(?P<toggle>toggle))")
 
 
@@ -25,27 +27,29 @@ def obey(device: VirtualDevice, prefix: str, topic: str, payload: str) -> Iterat
     component = topic.removeprefix(f"{prefix}/command").removeprefix("/") if topic != BROADCAST else ""
     if component:
         yield from _component_command(device, prefix, component, payload)
-    elif payload == "announce":
-        info = frames.text(device.handle("Shelly.GetDeviceInfo", {}, source=SOURCE))
-        yield ANNOUNCE, info
-        yield f"{prefix}/announce", info
-    elif payload == "status_update":
-        yield f"{prefix}/status", frames.text(device.handle("Shelly.GetStatus", {}, source=SOURCE))
+        return
+    with suppress(RpcFault):  # a device about to restart says nothing
+        if payload == "announce":
+            info = frames.text(device.handle("Shelly.GetDeviceInfo", {}, source=SOURCE))
+            yield ANNOUNCE, info
+            yield f"{prefix}/announce", info
+        elif payload == "status_update":
+            yield f"{prefix}/status", frames.text(device.handle("Shelly.GetStatus", {}, source=SOURCE))
 
 
 def _component_command(device: VirtualDevice, prefix: str, component: str, payload: str) -> Iterator[Publish]:
-    kind, _, number = component.partition(":")
-    if kind != "switch" or not number.isdecimal():
+    if not _COMPONENT.fullmatch(component):
         return
+    number = int(component.removeprefix("switch:"))
     toggles = payload == "status_update" and "status_update_toggles" in device.faults.quirks
     try:
         if payload == "status_update" and not toggles:
-            status = device.handle("Switch.GetStatus", {"id": int(number)}, source=SOURCE)
+            status = device.handle("Switch.GetStatus", {"id": number}, source=SOURCE)
             yield f"{prefix}/status/{component}", frames.text(status)
         elif toggles:
-            device.handle("Switch.Toggle", {"id": int(number)}, source=SOURCE)
+            device.handle("Switch.Toggle", {"id": number}, source=SOURCE)
         else:
-            _switch(device, int(number), payload)
+            _switch(device, number, payload)
     except RpcFault as fault:
         yield f"{prefix}/error/{component}", fault.message
 

@@ -9,7 +9,7 @@ from typing import Any
 import voluptuous as vol
 import yaml
 
-from tests.simulator.models import MODELS, Firmware, Model, firmware
+from tests.simulator.models import MODELS, Firmware, Model, Network, firmware
 
 PASSWORD_VARIABLE = "SHELLY_SIM_MQTT_PASSWORD"
 
@@ -20,7 +20,7 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOptions:
-    """One line of the fleet: `count` equal devices."""
+    """One line of the fleet: `count` equal devices; `house` None: each in a house of its own."""
 
     model: Model
     firmware: Firmware
@@ -29,6 +29,10 @@ class DeviceOptions:
     password: str | None = field(default=None, repr=False)
     name: str | None = None
     cadence: float | None = None
+    house: str | None = None
+    unwired: frozenset[str] = frozenset()
+    neutral_ct: bool = False
+    network: Network = "wifi"
     mqtt: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -72,6 +76,10 @@ _DEVICE = {
     vol.Optional("password"): _TEXT,
     vol.Optional("name"): _TEXT,
     vol.Optional("cadence"): _POSITIVE,
+    vol.Optional("house"): _TEXT,
+    vol.Optional("unwired"): vol.Match("^[abc]{1,3}$", "write some of the letters abc"),
+    vol.Optional("neutral_ct"): bool,
+    vol.Optional("network"): vol.In(["wifi", "eth"]),
     vol.Optional("mqtt"): _MQTT,
 }
 FILE_SCHEMA = vol.Schema(
@@ -88,7 +96,8 @@ FILE_SCHEMA = vol.Schema(
         vol.Optional("cadence"): _POSITIVE,
     }
 )
-DEFAULT_DEVICES = ("pro3", "pro3em")
+DEFAULT_DEVICES = ({"model": "pro3", "house": "house"}, {"model": "pro3em", "house": "house"})
+METER_KEYS = frozenset({"unwired", "neutral_ct"})
 # 2.0 must be asked for, because it is strict about digest nonces.
 DEFAULT_FIRMWARE = "1.7.5"
 
@@ -159,7 +168,7 @@ def _spec(text: str) -> dict[str, Any]:
         key, separator, value = pair.partition("=")
         if not separator:
             raise OptionError(f"--device {text}: {pair!r} lacks a value: write key=value")
-        settings[key] = value if key in {"password", "name", "firmware"} else _scalar(value)
+        settings[key] = value if key in {"password", "name", "firmware", "house"} else _scalar(value)
     return settings
 
 
@@ -175,7 +184,7 @@ def _options(settings: dict[str, Any]) -> Options:
     if "server" in mqtt and "pass" not in mqtt and (password := os.environ.get(PASSWORD_VARIABLE)):
         mqtt["pass"] = password
     ca_file = settings.pop("user_ca_file", None)
-    lines = settings.pop("devices", None) or [{"model": model} for model in DEFAULT_DEVICES]
+    lines = settings.pop("devices", None) or DEFAULT_DEVICES
     return Options(
         devices=tuple(_device(line) for line in lines),
         mqtt=mqtt,
@@ -191,8 +200,16 @@ def _device(line: dict[str, Any]) -> DeviceOptions:
         release = firmware(DEFAULT_FIRMWARE if version is None else version)
     except ValueError as error:
         raise OptionError(f"devices: firmware: {error}") from error
-    rest = {key: value for key, value in line.items() if key not in {"model", "firmware", "mqtt"}}
-    return DeviceOptions(model=MODELS[line["model"]], firmware=release, mqtt=_mqtt(line.get("mqtt", {})), **rest)
+    if MODELS[line["model"]].profile is None and (misplaced := METER_KEYS & line.keys()):
+        raise OptionError(f"devices: {', '.join(sorted(misplaced))}: a {line['model']} measures nothing, leave it out")
+    rest = {key: value for key, value in line.items() if key not in {"model", "firmware", "mqtt", "unwired"}}
+    return DeviceOptions(
+        model=MODELS[line["model"]],
+        firmware=release,
+        unwired=frozenset(line.get("unwired", "")),
+        mqtt=_mqtt(line.get("mqtt", {})),
+        **rest,
+    )
 
 
 def _mqtt(settings: dict[str, Any]) -> dict[str, Any]:

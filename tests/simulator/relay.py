@@ -3,11 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal
 
 from tests.simulator.agenda import Entry
-
-type Action = Literal["on", "off", "toggle", "single_push", "double_push", "triple_push", "long_push"]
 
 KEPT_MOVES = 1000
 PUSHES: dict[str, tuple[tuple[float, str], ...]] = {

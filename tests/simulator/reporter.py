@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.simulator import noise, roster, status
 from tests.simulator.house import PHASES, Flow
 from tests.simulator.ledger import MINUTE_S
-from tests.simulator.meter import FUNDAMENTAL, Meter, Record, noteworthy
+from tests.simulator.meter import FUNDAMENTAL, Record, noteworthy
 from tests.simulator.wire import Fixed
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CLOUD_S = 4.0
 AFTER_MINUTE_S = (0.2, 0.4)
 CHANNEL_GAP_S = 0.065
 """Monophase channels follow each other by 60 to 70 ms."""
-SLOW_S = {"temperature": 287.0, "wifi": 611.0, "sys": 3600.0 * 12}
+TEMPERATURE_S, SIGNAL_S, UPDATES_S = 287.0, 611.0, 12 * 3600.0
 
 
 class Reporter:
@@ -48,8 +48,9 @@ class Reporter:
         """Begin all cadences."""
         now = self._device.clock.now()
         self._told.clear()
-        for kind, seconds in SLOW_S.items():
-            self._repeat(now + seconds * noise.unit(self._device.key, len(kind)), seconds, self._slow(kind))
+        slow = ((TEMPERATURE_S, self._tell_temperature), (SIGNAL_S, self._tell_signal), (UPDATES_S, self._tell_updates))
+        for turn, (seconds, tell) in enumerate(slow):
+            self._repeat(now + seconds * noise.unit(self._device.key, turn), seconds, tell)
         if self._device.meter is not None:
             self._device.meter.closed = self._minute_closed
             self._at_minute()
@@ -78,7 +79,7 @@ class Reporter:
 
     def _flows(self, key: str, now: float) -> dict[str, Flow]:
         kind, _, number = key.partition(":")
-        flows = _meter(self._device).reading(now).flows
+        flows = roster.meter_of(self._device).reading(now).flows
         phases = PHASES if kind == "em" else (PHASES[int(number)],)
         return {phase: flows[phase] for phase in phases}
 
@@ -127,18 +128,13 @@ class Reporter:
 
         self._device.agenda.at(when, run)
 
-    def _slow(self, kind: str) -> Callable[[], None]:
+    def _tell_signal(self) -> None:
         device = self._device
+        if device.network == "wifi":
+            device.notify({"wifi": {"rssi": roster.wifi_status(device, device.clock.now())["rssi"]}})
 
-        def tell() -> None:
-            if kind == "wifi" and device.network == "wifi":
-                device.notify({"wifi": {"rssi": roster.wifi_status(device, device.clock.now())["rssi"]}})
-            elif kind == "sys":
-                device.notify({"sys": {"available_updates": device.updater.available()}})
-            elif kind == "temperature":
-                self._tell_temperature()
-
-        return tell
+    def _tell_updates(self) -> None:
+        self._device.notify({"sys": {"available_updates": self._device.updater.available()}})
 
     def _tell_temperature(self) -> None:
         device, degrees = self._device, roster.degrees(self._device, self._device.clock.now())
@@ -147,9 +143,3 @@ class Reporter:
         for relay in device.switchboard.relays:
             first = {} if device.firmware.delta_without_id else {"id": relay.id}
             device.notify({f"switch:{relay.id}": {**first, "temperature": status.celsius(degrees)}})
-
-
-def _meter(device: VirtualDevice) -> Meter:
-    if device.meter is None:
-        raise KeyError("this device measures nothing")
-    return device.meter

@@ -24,7 +24,7 @@ def components(device: VirtualDevice) -> dict[str, Tell]:
 
 def _em(_: str) -> Tell:
     def tell(device: VirtualDevice, ts: float) -> dict[str, Any]:
-        meter = _meter(device)
+        meter = meter_of(device)
         ct_type = device.settings["em:0"].get("ct_type")
         reading = meter.reading(ts)
         return status.em(reading, device.firmware, ct_type, neutral=meter.neutral_ct, errors=_errors(device))
@@ -34,18 +34,18 @@ def _em(_: str) -> Tell:
 
 def _em1(key: str) -> Tell:
     def tell(device: VirtualDevice, ts: float) -> dict[str, Any]:
-        reading = _meter(device).reading(ts)
+        reading = meter_of(device).reading(ts)
         return status.em1(_number(key), reading, device.firmware, device.settings[key].get("ct_type"), _errors(device))
 
     return tell
 
 
 def _emdata(_: str) -> Tell:
-    return lambda device, ts: status.emdata(_meter(device).saved_at(ts), device.faults.counter_dip_wh)
+    return lambda device, ts: status.emdata(meter_of(device).saved_at(ts), device.faults.counter_dip_wh)
 
 
 def _em1data(key: str) -> Tell:
-    return lambda device, ts: status.em1data(_number(key), _meter(device).saved_at(ts), device.faults.counter_dip_wh)
+    return lambda device, ts: status.em1data(_number(key), meter_of(device).saved_at(ts), device.faults.counter_dip_wh)
 
 
 def _switch(key: str) -> Tell:
@@ -130,7 +130,8 @@ def _errors(device: VirtualDevice) -> list[str]:
     return [error for error in status.EM_ERRORS if error in device.faults.quirks]
 
 
-def _meter(device: VirtualDevice) -> Meter:
+def meter_of(device: VirtualDevice) -> Meter:
+    """The device's meter; KeyError when it has none."""
     if device.meter is None:
         raise KeyError("this device measures nothing")
     return device.meter

@@ -1,6 +1,6 @@
 """Dispatch of RPC calls, and the faults a device answers with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from tests.simulator.wire import Json
 
@@ -52,6 +52,14 @@ def flag(params: Params, name: str) -> bool:
     """A required boolean argument."""
     value = required(params, name)
     if not isinstance(value, bool):
+        raise invalid(name)
+    return value
+
+
+def choice(params: Params, name: str, choices: Container[str]) -> str:
+    """A required text argument that must be one of some words."""
+    value = required(params, name)
+    if not isinstance(value, str) or value not in choices:
         raise invalid(name)
     return value
 

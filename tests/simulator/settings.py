@@ -194,41 +194,61 @@ def _wifi(ssid: str) -> Config:
     }
 
 
-def merge(config: Config, patch: Config, note: Callable[[str], None]) -> None:
-    """Change what the patch names, `note(key)` for each changed leaf; unknown keys are ignored. RpcFault -103."""
+def merge(config: Config, factory: Config, patch: Config, note: Callable[[str], None]) -> None:
+    """Change what the patch names, `note(key)` for each changed leaf; unknown keys are ignored. RpcFault -103.
+
+    What the factory put there decides the type: a value that is null at present says nothing about the next one.
+    """
     for key, value in patch.items():
-        if key not in config or key in READ_ONLY:
+        if key not in factory or key in READ_ONLY:
             continue
-        old = config[key]
-        if isinstance(old, dict) and old and isinstance(value, dict):
-            merge(old, value, note)
+        shipped = factory[key]
+        if isinstance(shipped, dict) and shipped and isinstance(value, dict):
+            if config[key] is None:
+                config[key] = dict.fromkeys(shipped)
+            merge(config[key], shipped, value, note)
             continue
-        new = _like(key, old, value)
-        if new != old:
+        new = _like(key, shipped, value)
+        if new != config[key]:
             config[key] = new
             note(key)
 
 
-def _like(key: str, old: Json, value: Json) -> Json:
+def carry_over(factory: Config, old: Config) -> Config:
+    """The factory configuration of another release with the values that were set under the one before."""
+    config: Config = {}
+    for key, shipped in factory.items():
+        kept = old.get(key, shipped)
+        is_section = isinstance(shipped, dict) and shipped and isinstance(kept, dict)
+        config[key] = carry_over(shipped, kept or {}) if is_section else kept
+    return config
+
+
+def _like(key: str, shipped: Json, value: Json) -> Json:
     """The new value in the form the device keeps; RpcFault -103 when the type cannot be right."""
     if key in CHOICES:
         if value not in CHOICES[key]:
             raise invalid(key)
         return value
-    if value is None and (old is None or key in NULLABLE):
+    if value is None and (shipped is None or key in NULLABLE):
         return None
-    wanted = _kind(old) if old is not None else "number" if key in NULL_NUMBERS else "text"
-    if _kind(value) != wanted:
+    if _kind(value) != _wanted(key, shipped):
         raise invalid(key)
-    if isinstance(value, int | float) and wanted == "number":
-        return Fixed(_within(key, value), old.decimals) if isinstance(old, Fixed) else _within(key, value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Fixed(_within(key, value), shipped.decimals) if isinstance(shipped, Fixed) else _within(key, value)
     if key == "tz" and value not in available_timezones():
         raise invalid(key)
     return value
 
 
+def _wanted(key: str, shipped: Json) -> str:
+    if shipped is not None:
+        return _kind(shipped)
+    return "number" if key in NULL_NUMBERS else "text"
+
+
 def _kind(value: Json) -> str:
-    names = {bool: "flag", str: "text", list: "array", dict: "object"}
+    names = {bool: "flag", str: "text", list: "array", dict: "object", type(None): "null"}
     return names.get(type(value), "number")
 
 

@@ -189,7 +189,6 @@ def switch_counts(relay: Relay, now: float) -> Status:
     }
 
 
-def delta(status: Status, *, with_id: bool = True, drop: tuple[str, ...] = ()) -> Status:
-    """A notification's order: `id` first if at all, then alphabetical, without the blanks of GetStatus."""
-    first = {"id": status["id"]} if with_id and "id" in status else {}
-    return first | {key: status[key] for key in sorted(status) if key != "id" and key not in drop}
+def delta(status: Status, *, drop: tuple[str, ...]) -> Status:
+    """A notification's order: `id` first, then alphabetical, without the blanks of GetStatus."""
+    return {"id": status["id"]} | {key: status[key] for key in sorted(status) if key != "id" and key not in drop}

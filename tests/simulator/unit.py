@@ -11,10 +11,9 @@ from tests.simulator.faults import Fault
 from tests.simulator.http_server import HttpServer
 from tests.simulator.mqtt import MqttRoad
 from tests.simulator.mqtt_client import DeviceClient, Settings
-from tests.simulator.websocket import cut_modes
 
-# How long a soft reboot keeps a device off the network, in seconds of its clock.
-REBOOT_S = 2.0
+REBOOTING_S = 2.0
+"""How long a soft reboot keeps a device off the network."""
 STRICT_NONCES = (2,)
 _LOGGER = logging.getLogger(__name__)
 
@@ -100,12 +99,12 @@ class Unit:
             self._authenticator.reset()
             self.device.boot()
             self._connect()
-            if "refused" not in cut_modes(self.device):
+            if "refused" not in self.device.faults.web_cuts:
                 await self.http.open()
 
     async def _reboot(self) -> None:
         await self._go_dark(silently=False)
-        await self._clock.sleep(REBOOT_S)
+        await self._clock.sleep(REBOOTING_S)
         await self._boot()
 
     def _abandon(self, road: MqttRoad) -> None:
@@ -143,7 +142,7 @@ class Unit:
     def _cut_http(self, mode: str, *, begins: bool) -> None:
         if not begins:
             self.http.reset_connections()
-            if self.device.powered and "refused" not in cut_modes(self.device):
+            if self.device.powered and "refused" not in self.device.faults.web_cuts:
                 self._begin(self.http.open())
         elif mode == "refused":
             self.http.shut()

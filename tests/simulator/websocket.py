@@ -19,12 +19,6 @@ SOURCE = "WS_in"
 BACKLOG = 1000
 
 
-def cut_modes(device: VirtualDevice) -> set[str]:
-    """Return how the web server is cut off at the moment: none, or some of refused, reset, silent."""
-    faults = (device.faults.get(kind) for kind in ("http_cut", "link_cut"))
-    return {str(fault.parameters["mode"]) for fault in faults if fault is not None}
-
-
 class WebSocketRoad:
     """All WebSocket clients of one device."""
 
@@ -81,7 +75,7 @@ class _Client:
             request = frames.read_request(data)
             if slow := self._device.faults.get("slow"):
                 await self._device.clock.sleep(slow.parameters["delay_s"])
-            if cut_modes(self._device) or not self._device.powered:
+            if self._device.faults.web_cuts or not self._device.powered:
                 return
             reply = self._answer(request)
             # A request without `id` or `src` has nobody to answer to, but is carried out.
@@ -112,7 +106,7 @@ class _Client:
             self._tell(method, frames.notification(self._device, self._name, method, params))
 
     def _tell(self, kind: str, frame: dict[str, Any]) -> None:
-        if cut_modes(self._device):
+        if self._device.faults.web_cuts:
             return
         intact = self._shaper.send(frames.text(frame))
         self._device.ledger.frame_sent("ws", kind if intact else "damaged", frame)

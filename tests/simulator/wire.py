@@ -5,10 +5,14 @@ A parser must not care, so a simulator must not be tidier than the device.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Self, override
 
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Fixed(float):
@@ -49,7 +53,13 @@ def dumps(value: Json) -> str:
         case list():
             return "[" + ",".join(map(dumps, value)) + (" ]" if isinstance(value, LooseRow) else "]")
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return _plain(value)
+
+
+def _plain(value: bool | float | str | None) -> str:
+    """Unescaped text, except for half a surrogate pair, which only came escaped and cannot become UTF-8."""
+    escaped = isinstance(value, str) and not value.isascii() and _SURROGATE.search(value) is not None
+    return json.dumps(value, ensure_ascii=escaped)
 
 
 def _object(value: dict[str, Json]) -> str:
@@ -58,5 +68,5 @@ def _object(value: dict[str, Json]) -> str:
     for key, item in value.items():
         blank = " " if key in before else ""
         colon = ": " if key in after else ":"
-        pairs.append(f"{blank}{json.dumps(key, ensure_ascii=False)}{colon}{dumps(item)}")
+        pairs.append(f"{blank}{_plain(key)}{colon}{dumps(item)}")
     return "{" + ",".join(pairs) + "}"

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -22,19 +22,27 @@ START_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSpec:
-    """A device to simulate: model such as `pro3em`, firmware such as `1.7.5`, the name its owner gave it."""
+    """A device to simulate: model such as `pro3em`, firmware such as `1.7.5`, the name its owner gave it.
+
+    Devices of the same `house` share its electricity: a meter sees what relays switch. None: a house of its own.
+    `unwired` are phases without clamp and voltage, such as `bc`.
+    """
 
     model: str
     firmware: str | None = None
     name: str | None = None
     password: str | None = field(default=None, repr=False)
     cadence_s: float | None = None
+    house: str | None = None
+    unwired: str | None = None
+    neutral_ct: bool | None = None
     mqtt: bool = True
 
     def as_yaml(self) -> dict[str, Any]:
         """Return a line of the simulator's file."""
-        given = {"firmware": self.firmware, "name": self.name, "password": self.password, "cadence": self.cadence_s}
-        line: dict[str, Any] = {"model": self.model} | {key: value for key, value in given.items() if value is not None}
+        keys = {"cadence_s": "cadence"}
+        given = {keys.get(name, name): value for name, value in asdict(self).items() if name != "mqtt"}
+        line = {key: value for key, value in given.items() if value is not None}
         return line if self.mqtt else line | {"mqtt": {"enable": False}}
 
 
@@ -145,9 +153,10 @@ class Fleet:
         told = await self._ask("GET", "/devices")
         return all(told["mqtt_connected"] for told, spec in zip(told, self.specs, strict=True) if spec.mqtt)
 
-    async def truth(self, device: SimulatedDevice) -> Truth:
-        """Return what the device measures and what it last told."""
-        return Truth.from_json(await self._ask("GET", f"/devices/{device.id}/state"))
+    async def truth(self, device: SimulatedDevice, ts: float | None = None) -> Truth:
+        """Return what the device measures now, or at `ts` if nobody touches a load, and what it last told."""
+        params = {} if ts is None else {"ts": str(ts)}
+        return Truth.from_json(await self._ask("GET", f"/devices/{device.id}/state", params=params))
 
     async def ledger(self, device: SimulatedDevice, since: float = 0.0) -> dict[str, Any]:
         """Return energy, counters, edges and frames since `since` (Unix seconds of the simulation)."""

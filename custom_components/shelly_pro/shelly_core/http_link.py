@@ -63,25 +63,35 @@ class HttpLink:
         self._on_frame = None
 
     async def _post(self, frame: bytes) -> bytes:
-        async with (
-            _translated_errors(),
-            self._session.post(
-                self._url,
-                data=frame,
-                headers={"Content-Type": "application/json"},
-                timeout=self._timeout,
-                allow_redirects=False,
-                middlewares=self._digest,
-            ) as response,
-        ):
-            error = refusal(response.status, response.headers.get("WWW-Authenticate"))
-            if error is None:
+        try:
+            async with (
+                _translated_errors(),
+                self._session.post(
+                    self._url,
+                    data=frame,
+                    headers={"Content-Type": "application/json"},
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    middlewares=self._digest,
+                ) as response,
+            ):
+                self._raise_for_refusal(response)
                 return await _body(response)
-            # A nonce that was refused must not be used again: that is what feeds the device's throttle.
-            self._digest = self._fresh_digest()
-            if self._password is None and isinstance(error, AuthError):
-                raise AuthError("the device wants a password")
-            raise error
+        except LinkError as err:
+            if isinstance(err.__cause__, ValueError) or type(err.__cause__) is aiohttp.ClientError:
+                # The challenge cannot be answered: keeping it would fail every request from now on.
+                self._digest = self._fresh_digest()
+            raise
+
+    def _raise_for_refusal(self, response: aiohttp.ClientResponse) -> None:
+        error = refusal(response.status, response.headers.get("WWW-Authenticate"))
+        if error is None:
+            return
+        # A nonce that was refused must not be used again: that is what feeds the device's throttle.
+        self._digest = self._fresh_digest()
+        if self._password is None and isinstance(error, AuthError):
+            raise AuthError("the device wants a password")
+        raise error
 
     def _fresh_digest(self) -> tuple[aiohttp.DigestAuthMiddleware, ...]:
         """Return credentials that know no nonce yet.
