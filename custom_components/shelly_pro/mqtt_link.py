@@ -9,8 +9,12 @@ from homeassistant.exceptions import HomeAssistantError
 
 from .shelly_core import LinkClosedError, LinkTimeoutError, Transport
 
-QOS = 1
-"""The only level above zero that a Shelly supports; it publishes everything with it."""
+REQUEST_QOS = 1
+"""The only level above zero that a Shelly supports; a request is published once the broker has it."""
+
+SUBSCRIBE_QOS = 0
+"""Frames come in order over one TCP connection either way, and Home Assistant keeps no session that could repeat
+them. Acknowledging each one made the next request wait 40 ms (Nagle's algorithm against delayed acknowledgement)."""
 
 SUBSCRIBE_TIMEOUT_S = 5.0
 """How long the broker may take to confirm a subscription: Home Assistant gathers them for up to a second."""
@@ -49,7 +53,7 @@ class MqttLink:
     async def send(self, frame: bytes) -> None:
         """Publish a request frame to the device."""
         try:
-            await mqtt.async_publish(self._hass, f"{self._topic_prefix}/rpc", frame, qos=QOS)
+            await mqtt.async_publish(self._hass, f"{self._topic_prefix}/rpc", frame, qos=REQUEST_QOS)
         except HomeAssistantError as err:
             raise LinkClosedError(str(err)) from err
 
@@ -61,8 +65,10 @@ class MqttLink:
 
     async def _subscribe(self, topic: str) -> None:
         confirmed = asyncio.Event()
-        self._unsubscribe.append(await mqtt.async_subscribe(self._hass, topic, self._receive, QOS, encoding=None))
-        stop_waiting = mqtt.async_on_subscribe_done(self._hass, topic, QOS, confirmed.set)
+        self._unsubscribe.append(
+            await mqtt.async_subscribe(self._hass, topic, self._receive, SUBSCRIBE_QOS, encoding=None)
+        )
+        stop_waiting = mqtt.async_on_subscribe_done(self._hass, topic, SUBSCRIBE_QOS, confirmed.set)
         try:
             await confirmed.wait()
         finally:

@@ -66,9 +66,9 @@ class MemoryLink:
         if self.on_frame is not None:
             self.on_frame(frame if isinstance(frame, bytes) else json.dumps(frame).encode())
 
-    def notify(self, ts: float = NOW, **changes: Any) -> None:
-        """Let a NotifyStatus arrive; `switch_0` in the arguments is the component `switch:0`."""
-        params = {"ts": ts, **{key.replace("_", ":"): delta for key, delta in changes.items()}}
+    def notify(self, changes: dict[str, Any], ts: float = NOW) -> None:
+        """Let a NotifyStatus arrive."""
+        params = {"ts": ts, **changes}
         self.receive({"src": self.info["id"], "method": "NotifyStatus", "params": params})
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -98,5 +98,5 @@ class MemoryLink:
         relay |= {"output": on, "source": "MQTT"}
         if self.transport is Transport.MQTT and was_on is not on and not self.quiet:
             delta = {"id": switch_id, "output": on, "source": "MQTT"}
-            asyncio.get_running_loop().call_later(0.02, lambda: self.notify(**{f"switch_{switch_id}": delta}))
+            asyncio.get_running_loop().call_later(0.02, lambda: self.notify({f"switch:{switch_id}": delta}))
         return was_on

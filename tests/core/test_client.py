@@ -168,7 +168,7 @@ async def test_notifications_reach_the_listeners_until_they_unsubscribe() -> Non
     client = await connected(link)
     updates: list[Update] = []
     unsubscribe = client.subscribe(updates.append)
-    link.notify(switch_0={"output": True}, input_1={"state": False})
+    link.notify({"switch:0": {"output": True}, "input:1": {"state": False}})
     assert updates == [Update(frozenset({"switch:0", "input:1"}), (), Transport.MQTT, full=False)]
     assert client.device.get("input:1") == InputStatus(id=1, state=False)
     event = {"component": "sys", "event": "sys_btn_push", "ts": NOW}
@@ -177,7 +177,7 @@ async def test_notifications_reach_the_listeners_until_they_unsubscribe() -> Non
     link.receive({"src": link.info["id"], "method": "NotifyFullStatus", "params": {"ts": NOW + 1, **link.status}})
     assert updates[2] == Update(frozenset({"switch:0", "input:1"}), (), Transport.MQTT, full=True)
     unsubscribe()
-    link.notify(ts=NOW + 2, switch_0={"output": True})
+    link.notify({"switch:0": {"output": True}}, ts=NOW + 2)
     assert len(updates) == 3
     assert relay(client).output is True
 
@@ -193,8 +193,8 @@ async def test_a_listener_may_unsubscribe_while_it_is_called() -> None:
 
     unsubscribe = client.subscribe(once)
     client.subscribe(lambda _update: calls.append("always"))
-    link.notify(switch_0={"output": True})
-    link.notify(switch_0={"output": False})
+    link.notify({"switch:0": {"output": True}})
+    link.notify({"switch:0": {"output": False}})
     assert calls == ["once", "always", "always"]
 
 
@@ -211,8 +211,8 @@ async def test_what_is_rejected_is_counted_and_changes_nothing() -> None:
     link.receive({"src": link.info["id"], "method": "NotifyEvent", "params": {"ts": NOW}})
     link.receive({"id": 5, "src": link.info["id"], "result": link.status})
     assert (updates, client.last_frame_at) == ([], heard)
-    link.notify(switch_0={"output": 1})
-    link.notify(ts=1763989529.0, switch_0={"output": True})
+    link.notify({"switch:0": {"output": 1}})
+    link.notify({"switch:0": {"output": True}}, ts=1763989529.0)
     assert client.rejected == {"not JSON": 1, "another device": 1, "no events": 1, "wrong type": 1, TOO_LATE: 1}
     assert dict(client.device.status) == before
     # The device said something, even if it could not be used.
@@ -226,7 +226,7 @@ async def test_notifications_before_the_device_is_known_are_not_used() -> None:
     client = Client(link, source="me")
     connecting = asyncio.create_task(client.connect(MAC))
     await until(lambda: bool(link.requests))
-    link.notify(switch_0={"output": True})
+    link.notify({"switch:0": {"output": True}})
     link.receive(link.answer(link.requests[0]))
     await connecting
     assert relay(client).output is False
@@ -241,7 +241,7 @@ async def test_a_notification_right_behind_the_status_is_not_lost() -> None:
     connecting = asyncio.create_task(client.connect(MAC))
     await until(lambda: link.methods == READ_ALL)
     link.receive(link.answer(link.requests[-1]))
-    link.notify(switch_0={"output": True})
+    link.notify({"switch:0": {"output": True}})
     await connecting
     assert relay(client).output is True
 
@@ -253,7 +253,7 @@ async def test_silence_is_measured_by_the_clock() -> None:
     assert client.last_frame_at == 1000.0
     clock.now = 1030.0
     assert (client.heard_within(30.0), client.heard_within(29.9)) == (True, False)
-    link.notify(switch_0={})
+    link.notify({"switch:0": {}})
     assert client.heard_within(0.0)
 
 
@@ -265,8 +265,10 @@ async def test_calls_return_what_the_device_answers() -> None:
     assert link.requests[-1].keys() == {"id", "src", "method"}
     ids = [request["id"] for request in link.requests]
     assert ids == list(range(ids[0], ids[0] + 5))
-    first = await asyncio.gather(client.call("Switch.GetStatus", {"id": 1}), client.call("Switch.GetStatus", {"id": 2}))
-    assert first == [link.status["switch:1"], link.status["switch:2"]]
+    first, second = await asyncio.gather(
+        client.call("Switch.GetStatus", {"id": 1}), client.call("Switch.GetStatus", {"id": 2})
+    )
+    assert (first, second) == (link.status["switch:1"], link.status["switch:2"])
 
 
 @pytest.mark.parametrize(
@@ -433,7 +435,7 @@ async def test_a_relay_that_cannot_be_switched() -> None:
 async def test_an_answer_over_http_that_is_no_reply_fails_at_once() -> None:
     link = MemoryLink(transport=Transport.HTTP)
     client = await connected(link)
-    link.answer = lambda _request: {"src": "router", "id": 0, "result": None}  # type: ignore[method-assign]
+    link.answer = lambda request: {"src": "router", "id": -request["id"], "result": None}  # type: ignore[method-assign]
     started = time.monotonic()
     with pytest.raises(FrameError, match="no reply"):
         await client.refresh()

@@ -33,7 +33,7 @@ def component(name: str, key: str) -> Component | None:
     return decode(key, fixture(name, "Shelly.GetStatus")[key])
 
 
-PRO3_RELAY = {
+PRO3_RELAY: dict[str, Any] = {
     "source": "init",
     "output": False,
     "temperature_c": 41.3,

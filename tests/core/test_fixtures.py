@@ -178,8 +178,8 @@ def test_shape_of_a_notification(name: str, line: int, capture_name: str) -> Non
 @needs_captures
 def test_no_fixture_is_a_copy() -> None:
     """Shapes are facts, payloads are not ours: neither ids nor frames of the captures may be in the fixtures."""
-    ids = set()
-    frames = set()
+    ids: set[str] = set()
+    frames: set[str] = set()
     for path in CAPTURES.glob("*.json"):
         text = path.read_text()
         ids.update(match.lower() for match in re.findall(r"(?i)\b[0-9a-f]{12}\b", text))

@@ -38,7 +38,8 @@ def device() -> ShellyServer:
 
 @pytest.fixture
 async def server(device: ShellyServer) -> AsyncIterator[TestServer]:
-    async with TestServer(device.application(), host="127.0.0.1") as server:
+    server = TestServer(device.application(), host="127.0.0.1")
+    async with server:
         yield server
 
 

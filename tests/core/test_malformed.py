@@ -67,7 +67,7 @@ def test_frames(data: bytes, name: str) -> None:
 def test_full_statuses(name: str, data: st.DataObject) -> None:
     device = device_of(name)
     before = state(device)
-    raw = data.draw(mutated(fixture(name, "Shelly.GetStatus")) | any_json)
+    raw: Any = data.draw(mutated(fixture(name, "Shelly.GetStatus")) | any_json)
     try:
         applied = device.apply_full_status(orjson.loads(orjson.dumps(raw)))
     except FrameError:
