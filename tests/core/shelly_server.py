@@ -118,6 +118,29 @@ class ShellyServer:
         return f"{text}, stale=true" if stale else text
 
 
+async def status_503(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=503, text="busy")
+
+
+async def redirect(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=302, headers={"Location": "https://127.0.0.1/rpc"})
+
+
+async def cut(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def half(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "100"})
+    await response.prepare(request)
+    await response.write(b"{")
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
 def _parameters(header: str) -> dict[str, str]:
     return {name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|[^\s,]+)', header)}
 

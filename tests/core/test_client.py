@@ -1,7 +1,6 @@
 import asyncio
 import copy
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from shelly_core import (
     AuthError,
     Client,
-    DeviceMismatchError,
     Event,
     FrameError,
     InputStatus,
@@ -19,148 +17,14 @@ from shelly_core import (
     LinkTimeoutError,
     RpcError,
     ShellyError,
-    SwitchStatus,
     Transport,
     Update,
 )
-from shelly_core import client as client_module
 from shelly_core.auth import THROTTLE_S
 from shelly_core.device import TOO_LATE
+from tests.core.held_client import MAC, Clock, collect, connected, relay, until
 from tests.core.memory_link import NOW, MemoryLink
 from tests.core.shapes import anything
-
-MAC = "E868E7A1B204"
-READ_ALL = ["Shelly.GetDeviceInfo", "Shelly.GetConfig", "Shelly.GetStatus"]
-
-
-class Clock:
-    """A clock that stands until it is put forward."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-async def connected(link: MemoryLink, **kwargs: Any) -> Client:
-    client = Client(link, source="me", **kwargs)
-    await client.connect(MAC)
-    return client
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the event loop run until something is so."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - there is nothing to wait for but the loop itself
-            await asyncio.sleep(0)
-
-
-def relay(client: Client, key: str = "switch:0") -> SwitchStatus:
-    status = client.device.get(key)
-    assert isinstance(status, SwitchStatus)
-    return status
-
-
-def collect(client: Client) -> list[Update]:
-    updates: list[Update] = []
-    client.subscribe(updates.append)
-    return updates
-
-
-async def test_connecting_learns_all_about_the_device() -> None:
-    link = MemoryLink()
-    client = Client(link, source="me")
-    with pytest.raises(LinkClosedError):
-        _ = client.device
-    assert not client.heard_within(1e9)
-    updates = collect(client)
-    device = await client.connect("e8:68:e7:a1:b2:04")
-    assert device is client.device
-    assert (link.opened, link.methods) == (1, READ_ALL)
-    assert {request["src"] for request in link.requests} == {"me"}
-    assert (device.info.mac, device.name_of("switch:0"), relay(client).output) == (MAC, "Circulation pump", False)
-    assert updates == [Update(frozenset(link.status), (), Transport.MQTT, full=True)]
-    assert client.transport is Transport.MQTT
-    assert client.heard_within(60)
-    assert not client.rejected
-
-
-async def test_connecting_without_an_expectation_takes_any_device() -> None:
-    client = Client(MemoryLink(), source="me")
-    assert (await client.connect()).info.mac == MAC
-
-
-async def test_another_device_is_refused_and_the_link_closed() -> None:
-    link = MemoryLink()
-    client = Client(link, source="me")
-    with pytest.raises(DeviceMismatchError) as caught:
-        await client.connect("00:00:00:00:00:01")
-    assert (caught.value.expected, caught.value.found) == ("000000000001", MAC)
-    assert (link.methods, link.closed) == (READ_ALL[:1], 1)
-    with pytest.raises(LinkClosedError):
-        await client.call("Shelly.GetStatus")
-
-
-@pytest.mark.parametrize("method", READ_ALL)
-async def test_an_error_while_connecting_closes_the_link(method: str) -> None:
-    link = MemoryLink()
-    link.errors[method] = {"code": -109, "message": "shutting down in 952 ms"}
-    client = Client(link, source="me")
-    with pytest.raises(RpcError) as caught:
-        await client.connect(MAC)
-    assert (caught.value.code, caught.value.method) == (-109, method)
-    assert link.closed == 1
-    with pytest.raises(LinkClosedError):
-        _ = client.device
-    link.errors.clear()
-    assert (await client.connect(MAC)).ready
-    assert link.opened == 2
-
-
-@pytest.mark.parametrize(("attribute", "value"), [("info", {}), ("config", []), ("status", None)])
-async def test_answers_that_make_no_sense_fail_the_connection(attribute: str, value: Any) -> None:
-    link = MemoryLink()
-    setattr(link, attribute, value)
-    if attribute == "info":
-        link.answer = lambda request: {"id": request["id"], "src": "x", "result": {}}  # type: ignore[method-assign]
-    client = Client(link, source="me")
-    with pytest.raises(FrameError):
-        await client.connect(MAC)
-    assert link.closed == 1
-
-
-async def test_a_link_that_does_not_open() -> None:
-    link = MemoryLink()
-    link.open_error = LinkClosedError("no broker")
-    client = Client(link, source="me")
-    with pytest.raises(LinkClosedError, match="no broker"):
-        await client.connect(MAC)
-    assert link.requests == []
-
-
-async def test_reconnecting_keeps_the_device_and_learns_what_is_new() -> None:
-    link = MemoryLink()
-    client = await connected(link)
-    device = client.device
-    link.info |= {"name": "Cellar", "ver": "1.7.5"}
-    link.config["switch:0"]["name"] = "Pump"
-    link.status["switch:0"]["output"] = True
-    updates = collect(client)
-    assert await client.connect(MAC) is device
-    assert (device.info.name, device.info.firmware, device.name_of("switch:0")) == ("Cellar", "1.7.5", "Pump")
-    assert updates == [Update(frozenset({"switch:0"}), (), Transport.MQTT, full=True)]
-    assert link.opened == 1
-
-
-async def test_another_device_at_the_same_address_is_another_object() -> None:
-    link = MemoryLink()
-    client = await connected(link)
-    device = client.device
-    other = MemoryLink("shellypro3-2.0.1")
-    link.info, link.config, link.status = other.info, other.config, other.status
-    assert await client.connect() is not device
-    assert client.device.info.mac == "E868E7A1C5F0"
 
 
 async def test_notifications_reach_the_listeners_until_they_unsubscribe() -> None:
@@ -218,32 +82,6 @@ async def test_what_is_rejected_is_counted_and_changes_nothing() -> None:
     # The device said something, even if it could not be used.
     assert updates == [Update(frozenset(), (), Transport.MQTT, full=False)] * 2
     assert client.last_frame_at == clock.now
-
-
-async def test_notifications_before_the_device_is_known_are_not_used() -> None:
-    link = MemoryLink()
-    link.silent = {"Shelly.GetDeviceInfo"}
-    client = Client(link, source="me")
-    connecting = asyncio.create_task(client.connect(MAC))
-    await until(lambda: bool(link.requests))
-    link.notify({"switch:0": {"output": True}})
-    link.receive(link.answer(link.requests[0]))
-    await connecting
-    assert relay(client).output is False
-    assert not client.rejected
-
-
-async def test_a_notification_right_behind_the_status_is_not_lost() -> None:
-    """Both arrive before the task that waits for the status runs again."""
-    link = MemoryLink()
-    link.silent = {"Shelly.GetStatus"}
-    client = Client(link, source="me")
-    connecting = asyncio.create_task(client.connect(MAC))
-    await until(lambda: link.methods == READ_ALL)
-    link.receive(link.answer(link.requests[-1]))
-    link.notify({"switch:0": {"output": True}})
-    await connecting
-    assert relay(client).output is True
 
 
 async def test_silence_is_measured_by_the_clock() -> None:
@@ -376,62 +214,6 @@ async def test_a_status_that_is_none_fails_the_refresh() -> None:
     assert dict(client.device.status) == before
 
 
-@pytest.mark.parametrize("on", [True, False])
-async def test_switching_over_mqtt_waits_for_the_notification(on: bool) -> None:
-    link = MemoryLink()
-    link.status["switch:0"]["output"] = not on
-    client = await connected(link)
-    updates = collect(client)
-    await client.set_switch(0, on)
-    assert relay(client).output is on
-    assert link.requests[-1]["params"] == {"id": 0, "on": on}
-    assert link.methods[3:] == ["Switch.Set"]
-    assert updates == [Update(frozenset({"switch:0"}), (), Transport.MQTT, full=False)]
-    assert len(client._listeners) == 1
-
-
-async def test_switching_to_what_is_shown_already_needs_no_notification() -> None:
-    link = MemoryLink()
-    client = await connected(link)
-    started = time.monotonic()
-    await client.set_switch(0, on=False)
-    assert time.monotonic() - started < 0.5
-    assert link.methods[3:] == ["Switch.Set"]
-
-
-async def test_switching_over_mqtt_asks_when_no_notification_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "CONFIRM_S", 0.05)
-    link = MemoryLink()
-    link.quiet = True
-    client = await connected(link)
-    await client.set_switch(0, on=True)
-    assert link.methods[3:] == ["Switch.Set", "Switch.GetStatus"]
-    assert relay(client).output is True
-
-
-async def test_switching_over_http_asks_for_the_confirmation() -> None:
-    link = MemoryLink(transport=Transport.HTTP)
-    client = await connected(link)
-    updates = collect(client)
-    await client.set_switch(2, on=True)
-    assert link.methods[3:] == ["Switch.Set", "Switch.GetStatus"]
-    assert relay(client, "switch:2").output is True
-    assert updates == [Update(frozenset({"switch:2"}), (), Transport.HTTP, full=False)]
-    # Also when it was on already: somebody else may have switched meanwhile.
-    await client.set_switch(2, on=True)
-    assert link.methods[5:] == ["Switch.Set", "Switch.GetStatus"]
-
-
-async def test_a_relay_that_cannot_be_switched() -> None:
-    link = MemoryLink()
-    client = await connected(link)
-    link.errors["Switch.Set"] = {"code": -105, "message": "Argument 'id', value 7 not found!"}
-    with pytest.raises(RpcError):
-        await client.set_switch(7, on=True)
-    assert client._listeners == []
-    assert relay(client).output is False
-
-
 async def test_an_answer_over_http_that_is_no_reply_fails_at_once() -> None:
     link = MemoryLink(transport=Transport.HTTP)
     client = await connected(link)
@@ -440,56 +222,6 @@ async def test_an_answer_over_http_that_is_no_reply_fails_at_once() -> None:
     with pytest.raises(FrameError, match="no reply"):
         await client.refresh()
     assert time.monotonic() - started < 1
-
-
-async def test_moving_to_another_link() -> None:
-    mqtt, http = MemoryLink(), MemoryLink(transport=Transport.HTTP)
-    client = await connected(mqtt)
-    mqtt.silent = {"Shelly.GetStatus"}
-    waiting = asyncio.create_task(client.refresh())
-    await until(lambda: len(mqtt.requests) == 4)
-    await client.use(http)
-    with pytest.raises(LinkClosedError, match="replaced"):
-        await waiting
-    assert client.transport is Transport.HTTP
-    assert (http.opened, mqtt.closed) == (1, 1)
-    http.status["switch:0"]["output"] = True
-    updates = collect(client)
-    await client.refresh()
-    assert updates == [Update(frozenset({"switch:0"}), (), Transport.HTTP, full=True)]
-    await client.close()
-    assert (http.closed, mqtt.closed) == (1, 1)
-
-
-async def test_a_link_chosen_before_connecting_is_the_one_opened() -> None:
-    first, second = MemoryLink(), MemoryLink()
-    client = Client(first, source="me")
-    await client.use(second)
-    assert (second.opened, first.closed) == (0, 0)
-    await client.connect(MAC)
-    assert (first.opened, second.opened) == (0, 1)
-
-
-async def test_a_link_that_does_not_open_is_not_moved_to() -> None:
-    good, bad = MemoryLink(), MemoryLink(transport=Transport.HTTP)
-    bad.open_error = LinkClosedError("no")
-    client = await connected(good)
-    with pytest.raises(LinkClosedError):
-        await client.use(bad)
-    assert client.transport is Transport.MQTT
-    assert good.closed == 0
-    await client.refresh()
-
-
-async def test_two_clients_of_one_name_number_differently() -> None:
-    """A late answer to a client before the restart must not be taken for one to the client after it."""
-    firsts = set()
-    for _ in range(5):
-        link = MemoryLink()
-        await connected(link)
-        firsts.add(link.requests[0]["id"])
-    assert len(firsts) > 1
-    assert all(0 < first < 2**31 for first in firsts)
 
 
 @settings(max_examples=300, deadline=None, database=None)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -19,34 +19,14 @@ from shelly_core import (
     LinkClosedError,
     LinkError,
     LinkTimeoutError,
-    ShellyError,
     Transport,
-    UnsupportedDeviceError,
     fetch_info,
 )
 from shelly_core.auth import THROTTLE_S
 from shelly_core.frame import MAX_FRAME_BYTES, encode_request
-from tests.core.shelly_server import INFO, ShellyServer
+from tests.core.shelly_server import INFO, ShellyServer, cut, half, redirect, status_503
 
 PASSWORD = "correct horse"
-
-
-@pytest.fixture
-def device() -> ShellyServer:
-    return ShellyServer()
-
-
-@pytest.fixture
-async def server(device: ShellyServer) -> AsyncIterator[TestServer]:
-    server = TestServer(device.application(), host="127.0.0.1")
-    async with server:
-        yield server
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 class Road:
@@ -184,29 +164,6 @@ async def test_throttling_without_a_password_is_no_question_of_the_password(
     with pytest.raises(LinkError) as caught:
         await way.ask()
     assert caught.value.retry_after_s == THROTTLE_S
-
-
-async def status_503(_request: web.Request) -> web.StreamResponse:
-    return web.Response(status=503, text="busy")
-
-
-async def redirect(_request: web.Request) -> web.StreamResponse:
-    return web.Response(status=302, headers={"Location": "https://127.0.0.1/rpc"})
-
-
-async def cut(request: web.Request) -> web.StreamResponse:
-    assert request.transport is not None
-    request.transport.close()
-    return web.Response()
-
-
-async def half(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "100"})
-    await response.prepare(request)
-    await response.write(b"{")
-    assert request.transport is not None
-    request.transport.close()
-    return response
 
 
 async def strange_challenge(_request: web.Request) -> web.StreamResponse:
@@ -348,51 +305,6 @@ async def test_hosts_that_are_none(session: aiohttp.ClientSession, host: str) ->
         HttpLink(session, host)
     with pytest.raises(LinkError, match="no address"):
         await fetch_info(session, host)
-
-
-async def test_who_lives_here(device: ShellyServer, server: TestServer, session: aiohttp.ClientSession) -> None:
-    device.password = PASSWORD
-    assert server.port is not None
-    info = await fetch_info(session, "127.0.0.1", server.port)
-    assert (info.id, info.mac, info.auth_enabled) == (INFO["id"], INFO["mac"], True)
-
-
-async def first_generation(_request: web.Request) -> web.StreamResponse:
-    return web.json_response({"type": "SHEM-3", "mac": "E868E7A1C5F0", "auth": False})
-
-
-async def something_else(_request: web.Request) -> web.StreamResponse:
-    return web.Response(text="<html>")
-
-
-async def never(_request: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(30)
-    return web.Response()
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (first_generation, UnsupportedDeviceError),
-        (something_else, FrameError),
-        (status_503, LinkError),
-        (redirect, LinkError),
-        (cut, LinkError),
-        (never, LinkTimeoutError),
-    ],
-)
-async def test_who_does_not_live_here(
-    device: ShellyServer,
-    server: TestServer,
-    session: aiohttp.ClientSession,
-    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
-    expected: type[ShellyError],
-) -> None:
-    device.answer = answer
-    assert server.port is not None
-    with pytest.raises(expected) as caught:
-        await fetch_info(session, "127.0.0.1", server.port, timeout_s=0.2)
-    assert type(caught.value) is expected
 
 
 async def test_a_client_over_http(device: ShellyServer, server: TestServer, session: aiohttp.ClientSession) -> None:

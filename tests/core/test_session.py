@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -153,3 +154,4 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 TestAnySequence = SessionMachine.TestCase
+TestAnySequence.settings = settings(deadline=None, database=None)
