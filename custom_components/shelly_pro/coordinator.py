@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, override
+from functools import partial
+from typing import override
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
@@ -17,6 +18,7 @@ from .mqtt_link import MqttLink
 from .shelly_core import (
     AuthError,
     Client,
+    Component,
     Device,
     DeviceMismatchError,
     HttpLink,
@@ -28,6 +30,7 @@ from .shelly_core import (
 )
 
 type ShellyProConfigEntry = ConfigEntry[ShellyProCoordinator]
+type Watcher = Callable[[Component | None], None]
 
 METER_POLL = timedelta(seconds=5)
 RELAY_POLL = timedelta(seconds=10)
@@ -44,7 +47,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
         """Prepare the roads to the device of this entry; nothing is sent yet."""
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._source = f"homeassistant-{entry.entry_id.lower()}"
-        self._watchers: dict[str, list[CALLBACK_TYPE]] = {}
+        self._watchers: dict[str, list[Watcher]] = {}
         self.client = Client(self._http_link(), source=self._source, clock=hass.loop.time)
         self._unsubscribe_client = self.client.subscribe(self._handle_update)
 
@@ -89,19 +92,12 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
                 raise self._update_failed(err) from err
         return self.device
 
-    @override
-    def async_add_listener(self, update_callback: CALLBACK_TYPE, context: Any = None) -> Callable[[], None]:
-        """Listen for availability and, with a component key as context, for changes of that component."""
-        remove = super().async_add_listener(update_callback, context)
-        watchers = self._watchers.setdefault(context, [])
-        watchers.append(update_callback)
-
-        @callback
-        def stop() -> None:
-            watchers.remove(update_callback)
-            remove()
-
-        return stop
+    @callback
+    def async_watch(self, key: str, watcher: Watcher) -> CALLBACK_TYPE:
+        """Call `watcher` with component `key` whenever it changes, until the returned function is called."""
+        watchers = self._watchers.setdefault(key, [])
+        watchers.append(watcher)
+        return partial(watchers.remove, watcher)
 
     async def async_disconnect(self) -> None:
         """Close the link to the device."""
@@ -116,9 +112,10 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
             LOGGER.info("%s is back", self.name)
             self.async_update_listeners()
             return
-        for key in update.changed:
-            for update_callback in self._watchers.get(key, ()):
-                update_callback()
+        for key in update.changed & self._watchers.keys():
+            component = self.device.get(key)
+            for watcher in self._watchers[key]:
+                watcher(component)
 
     async def _connect_mqtt(self, topic_prefix: str | None) -> bool:
         """Try MQTT; `False` when it is not used on either side or the device does not answer there."""

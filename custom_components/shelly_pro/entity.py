@@ -30,7 +30,7 @@ class ShellyProEntity(CoordinatorEntity[ShellyProCoordinator]):
         self, coordinator: ShellyProCoordinator, key: str, *, field: str | None, phase: Phase | None, child: bool
     ) -> None:
         """Attach to component `key`; `field` is the device's own name of the value, `None` for the component itself."""
-        super().__init__(coordinator, context=key)
+        super().__init__(coordinator)
         self._key = key
         mac = coordinator.config_entry.unique_id
         self._attr_unique_id = f"{mac}-{key}" if field is None else f"{mac}-{key}-{field}"
@@ -43,6 +43,17 @@ class ShellyProEntity(CoordinatorEntity[ShellyProCoordinator]):
     def component(self) -> Component | None:
         """The component as last heard of; `None` when the device no longer has it."""
         return self.coordinator.device.get(self._key)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Hear of changes of availability and of the component."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.async_watch(self._key, self._handle_component))
+
+    @callback
+    def _handle_component(self, _component: Component | None) -> None:
+        """Show what the component says now; `None` when the device no longer has it."""
+        self.async_write_ha_state()
 
     @property
     @override

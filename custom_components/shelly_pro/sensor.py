@@ -254,19 +254,23 @@ class ShellyProSensor(ShellyProEntity, SensorEntity):
         """Show the value that the description names of component `key`."""
         super().__init__(coordinator, key, field=description.key, phase=description.phase, child=description.on_child)
         self.entity_description = description
-        self._attr_native_value = self._read()
-        self._was_available = True
+        self._show(self.component)
 
-    def _read(self) -> float | None:
-        component = self.component
-        return None if component is None else self.entity_description.value_fn(component)
+    def _show(self, component: Component | None) -> None:
+        self._attr_native_value = None if component is None else self.entity_description.value_fn(component)
+
+    @callback
+    @override
+    def _handle_component(self, component: Component | None) -> None:
+        """Write the state, but only if the value differs: most quantities stay as they were."""
+        written = self._attr_native_value
+        self._show(component)
+        if component is None or self._attr_native_value != written:
+            self.async_write_ha_state()
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write the state, but only if it differs from the one written last: most quantities stay as they were."""
-        value, available = self._read(), self.available
-        if value == self._attr_native_value and available == self._was_available:
-            return
-        self._attr_native_value, self._was_available = value, available
+        """Write the state when the device comes or goes, with what it said in between."""
+        self._show(self.component)
         self.async_write_ha_state()

@@ -53,14 +53,14 @@ class Section:
         return "\n".join(lines)
 
     def save(self, *, quick: bool) -> Path:
-        """Write `benchmark-<name>.json` to the artefacts and return its path."""
+        """Write `benchmark-<name>.json`, or `…-quick.json`, to the artefacts and return its path."""
         targets = [
             {"what": target.what, "value": target.value, "limit": target.limit, "reached": target.reached}
             for target in self.targets
         ]
         content = {"measured": _circumstances(quick=quick), "targets": targets} | dict(self.data)
         ARTIFACTS.mkdir(exist_ok=True)
-        path = ARTIFACTS / f"benchmark-{self.name}.json"
+        path = ARTIFACTS / f"benchmark-{self.name}{'-quick' if quick else ''}.json"
         path.write_text(json.dumps(content, indent=1) + "\n")
         return path
 

@@ -164,6 +164,7 @@ async def test_silent_mqtt_device_is_asked_then_unavailable_then_back(
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
     client = entry.runtime_data.client
+    before = mqtt_device.status["em:0"]["total_act_power"]
     asked = len(mqtt_device.calls)
 
     async def be_silent() -> None:
@@ -181,6 +182,8 @@ async def test_silent_mqtt_device_is_asked_then_unavailable_then_back(
 
     await notify({"em:0": {"total_act_power": 77.5}})
     assert state_of(hass, POWER) == "77.5"
+    await notify({"em:0": {"total_act_power": before}})
+    assert state_of(hass, POWER) == str(before)
 
 
 async def test_unload_lets_go(
