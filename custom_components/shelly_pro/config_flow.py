@@ -10,6 +10,8 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import TextSelector, TextSelectorConfig, TextSelectorType
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.util.network import is_ipv6_address
+from yarl import URL
 
 from .const import CONF_TOPIC_PREFIX, DEFAULT_PORT, DOMAIN
 from .coordinator import mqtt_topic_prefix
@@ -50,7 +52,7 @@ class ShellyProConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
-                await self._find(user_input[CONF_HOST].strip(), user_input[CONF_PORT])
+                await self._find(*split_address(user_input[CONF_HOST], user_input[CONF_PORT]))
                 await self._identify(raise_on_progress=False)
                 if self._info.auth_enabled:
                     return await self.async_step_credentials()
@@ -160,6 +162,18 @@ class ShellyProConfigFlow(ConfigFlow, domain=DOMAIN):
             return await client.connect(mac)
         finally:
             await client.close()
+
+
+def split_address(text: str, port: int) -> tuple[str, int]:
+    """Return host and port of an address as people paste it, such as `http://192.168.1.50/`."""
+    text = text.strip()
+    if is_ipv6_address(text):
+        return text, port
+    try:
+        url = URL(text if "//" in text else f"//{text}")
+    except ValueError:
+        return text, port
+    return url.host or text, url.explicit_port or port
 
 
 def error_key(err: ShellyError) -> str:

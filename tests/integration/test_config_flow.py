@@ -12,6 +12,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.shelly_pro.config_flow import split_address
 from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
 from tests.integration.fixture_device import FixtureDevice
 
@@ -57,6 +58,33 @@ async def test_by_address(hass: HomeAssistant, device: FixtureDevice, server: Te
     assert created["title"] == "Main meter"
     assert created["data"] == {CONF_HOST: "127.0.0.1", CONF_PORT: server.port, CONF_TOPIC_PREFIX: None}
     assert created["result"].unique_id == device.mac
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.168.1.50", ("192.168.1.50", 80)),
+        (" 192.168.1.50 ", ("192.168.1.50", 80)),
+        ("http://192.168.1.50/", ("192.168.1.50", 80)),
+        ("http://192.168.1.50:8081/#/device", ("192.168.1.50", 8081)),
+        ("192.168.1.50:8081", ("192.168.1.50", 8081)),
+        ("meter.lan", ("meter.lan", 80)),
+        ("fd00::50", ("fd00::50", 80)),
+        ("http://[fd00::50]:8081", ("fd00::50", 8081)),
+        ("http://[", ("http://[", 80)),
+        ("", ("", 80)),
+    ],
+)
+def test_address_as_people_paste_it(text: str, address: tuple[str, int]) -> None:
+    assert split_address(text, 80) == address
+
+
+async def test_text_that_is_no_address(hass: HomeAssistant, device: FixtureDevice, server: TestServer) -> None:
+    flow = await open_flow(hass, server, host="http://[")
+    assert (flow["step_id"], flow["errors"]) == ("user", {"base": "cannot_connect"})
+    created = await submit(hass, flow, host=f"http://127.0.0.1:{server.port}/", port=80)
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+    assert (created["data"][CONF_HOST], created["data"][CONF_PORT]) == ("127.0.0.1", server.port)
 
 
 async def test_device_without_name_is_called_by_model_and_mac(

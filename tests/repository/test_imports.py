@@ -35,7 +35,7 @@ def test_integration_imports_home_assistant_and_its_own_core_only() -> None:
         if path.is_relative_to(CORE):
             continue
         tops = {top for name in imported_modules(path) if (top := outside(name))}
-        assert tops <= {"homeassistant", "voluptuous", "aiohttp"}, path
+        assert tops <= {"homeassistant", "voluptuous", "yarl"}, path
 
 
 @pytest.mark.parametrize("package", ["shelly_core"])
