@@ -1,6 +1,7 @@
 """One device in Home Assistant: its client, the choice of the link, and who hears of a change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import override
@@ -9,7 +10,7 @@ from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError
+from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -35,7 +36,7 @@ type Watcher = Callable[[Component | None], None]
 METER_POLL = timedelta(seconds=5)
 RELAY_POLL = timedelta(seconds=10)
 MQTT_CHECK = timedelta(seconds=60)
-"""A device that said nothing over MQTT for half of this time is asked whether it is still there."""
+"""A device on MQTT tells every change, but not again what was missed while Home Assistant was off the broker."""
 
 
 class ShellyProCoordinator(DataUpdateCoordinator[Device]):
@@ -48,6 +49,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._source = f"homeassistant-{entry.entry_id.lower()}"
         self._watchers: dict[str, list[Watcher]] = {}
+        self._stop_awaiting_mqtt: CALLBACK_TYPE | None = None
         self.client = Client(self._http_link(), source=self._source, clock=hass.loop.time)
         self._unsubscribe_client = self.client.subscribe(self._handle_update)
 
@@ -59,37 +61,24 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
     @override
     async def _async_setup(self) -> None:
         """Connect over MQTT where Home Assistant and the device both use it, else over HTTP."""
-        try:
-            if not await self._connect_mqtt(self.config_entry.data.get(CONF_TOPIC_PREFIX)):
+        with self._translated_errors():
+            if not await self._connect_mqtt():
                 await self._connect(self._http_link())
                 await self._follow_topic_prefix()
-        except AuthError as err:
-            raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth") from err
-        except DeviceMismatchError as err:
-            raise ConfigEntryError(
-                translation_domain=DOMAIN,
-                translation_key="wrong_device",
-                translation_placeholders={"expected": err.expected, "found": err.found},
-            ) from err
-        except ShellyError as err:
-            raise self._update_failed(err) from err
-        LOGGER.debug("%s is connected over %s", self.name, self.client.transport)
-        self.update_interval = self._update_interval_for(self.client.transport)
+        self._set_pace()
+        if self.client.transport is Transport.HTTP:
+            await self._await_mqtt()
 
     @override
     async def _async_update_data(self) -> Device:
-        """Ask the device for its whole status, unless it told us something just now.
+        """Ask the device for its whole status; `_async_setup` has just done so the first time.
 
         The entities have heard of every change by then (`_handle_update`): what is returned here is
         the same object each time, so that only a change of availability reaches all of them.
         """
-        if self.update_interval is None or not self.client.heard_within(self.update_interval.total_seconds() / 2):
-            try:
+        if self.data is not None:
+            with self._translated_errors():
                 await self.client.refresh()
-            except AuthError as err:
-                raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth") from err
-            except ShellyError as err:
-                raise self._update_failed(err) from err
         return self.device
 
     @callback
@@ -101,6 +90,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
 
     async def async_disconnect(self) -> None:
         """Close the link to the device."""
+        self._stop_awaiting()
         self._unsubscribe_client()
         await self.client.close()
 
@@ -117,13 +107,14 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
             for watcher in self._watchers[key]:
                 watcher(component)
 
-    async def _connect_mqtt(self, topic_prefix: str | None) -> bool:
+    async def _connect_mqtt(self) -> bool:
         """Try MQTT; `False` when it is not used on either side or the device does not answer there."""
+        topic_prefix = self.config_entry.data.get(CONF_TOPIC_PREFIX)
         if topic_prefix is None or not mqtt.mqtt_config_entry_enabled(self.hass):
             return False
         try:
             await self._connect(MqttLink(self.hass, topic_prefix=topic_prefix, source=self._source))
-        except LinkError as err:
+        except ShellyError as err:
             LOGGER.debug("%s does not answer over MQTT: %s", self.name, err)
             return False
         return True
@@ -131,6 +122,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
     async def _connect(self, link: Link) -> None:
         await self.client.use(link)
         await self.client.connect(self.config_entry.unique_id)
+        LOGGER.debug("%s is connected over %s", self.name, link.transport)
 
     async def _follow_topic_prefix(self) -> None:
         """Notice over HTTP that MQTT was set up on the device, or given another prefix, and move there."""
@@ -139,25 +131,75 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
             return
         data = {**self.config_entry.data, CONF_TOPIC_PREFIX: topic_prefix}
         self.hass.config_entries.async_update_entry(self.config_entry, data=data)
-        if not await self._connect_mqtt(topic_prefix):
+        if not await self._connect_mqtt():
             await self._connect(self._http_link())
+
+    async def _await_mqtt(self) -> None:
+        """Move to MQTT once the device is heard there: after a power cut it finds the broker a minute after us."""
+        topic_prefix = self.config_entry.data.get(CONF_TOPIC_PREFIX)
+        if topic_prefix is None or not mqtt.mqtt_config_entry_enabled(self.hass):
+            return
+
+        @callback
+        def heard(message: mqtt.ReceiveMessage) -> None:
+            if not message.retain and self._stop_awaiting_mqtt is not None:
+                self._stop_awaiting()
+                self.config_entry.async_create_background_task(self.hass, self._move_to_mqtt(), f"{self.name} to MQTT")
+
+        topic = f"{topic_prefix}/events/rpc"
+        with suppress(HomeAssistantError):
+            self._stop_awaiting_mqtt = await mqtt.async_subscribe(self.hass, topic, heard, encoding=None)
+
+    @callback
+    def _stop_awaiting(self) -> None:
+        if self._stop_awaiting_mqtt is not None:
+            self._stop_awaiting_mqtt()
+            self._stop_awaiting_mqtt = None
+
+    async def _move_to_mqtt(self) -> None:
+        async with self._debounced_refresh.async_lock():  # no poll in between
+            try:
+                if not await self._connect_mqtt():
+                    await self._connect(self._http_link())
+            except ShellyError as err:
+                LOGGER.debug("%s answers neither over MQTT nor over HTTP: %s", self.name, err)
+                self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
+                return
+            self._set_pace()
+
+    @callback
+    def _set_pace(self) -> None:
+        """Poll over HTTP as often as values change; over MQTT, ask now and then in case a change was missed."""
+        if self.client.transport is Transport.MQTT:
+            self.update_interval = MQTT_CHECK
+        else:
+            self.update_interval = METER_POLL if self.device.keys("em") or self.device.keys("em1") else RELAY_POLL
 
     def _http_link(self) -> HttpLink:
         data = self.config_entry.data
         session = async_get_clientsession(self.hass)
         return HttpLink(session, data[CONF_HOST], port=data[CONF_PORT], password=data.get(CONF_PASSWORD))
 
-    def _update_interval_for(self, transport: Transport) -> timedelta:
-        if transport is Transport.MQTT:
-            return MQTT_CHECK
-        return METER_POLL if self.device.keys("em") or self.device.keys("em1") else RELAY_POLL
-
-    def _update_failed(self, err: ShellyError) -> UpdateFailed:
-        return UpdateFailed(
-            translation_domain=DOMAIN,
-            translation_key="no_answer",
-            translation_placeholders={"host": self.config_entry.data[CONF_HOST], "error": str(err)},
-        )
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        """Raise what the core raises as what Home Assistant acts upon."""
+        try:
+            yield
+        except AuthError as err:
+            raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth") from err
+        except DeviceMismatchError as err:
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="wrong_device",
+                translation_placeholders={"expected": err.expected, "found": err.found},
+            ) from err
+        except ShellyError as err:
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="no_answer",
+                translation_placeholders={"host": self.config_entry.data[CONF_HOST], "error": str(err)},
+                retry_after=err.retry_after_s if isinstance(err, LinkError) else None,
+            ) from err
 
 
 def mqtt_topic_prefix(device: Device) -> str | None:

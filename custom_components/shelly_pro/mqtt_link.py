@@ -9,11 +9,11 @@ from homeassistant.exceptions import HomeAssistantError
 
 from .shelly_core import LinkClosedError, LinkTimeoutError, Transport
 
-REQUEST_QOS = 1
-"""The only level above zero that a Shelly supports; a request is published once the broker has it."""
+QOS = 0
+"""For both directions. With 1, a request made while the broker is away would be kept and sent when it returns: a relay
+would switch minutes after the person was told that it did not.
 
-SUBSCRIBE_QOS = 0
-"""Frames come in order over one TCP connection either way, and Home Assistant keeps no session that could repeat
+Frames come in order over one TCP connection either way, and Home Assistant keeps no session that could repeat
 them. Acknowledging each one made the next request wait 40 ms (Nagle's algorithm against delayed acknowledgement)."""
 
 SUBSCRIBE_TIMEOUT_S = 5.0
@@ -42,7 +42,9 @@ class MqttLink:
         self._on_frame = on_frame
         try:
             async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
-                await asyncio.gather(*(self._subscribe(topic) for topic in self._topics))
+                confirmations = [await self._subscribe(topic) for topic in self._topics]
+                for confirmed in confirmations:
+                    await confirmed.wait()
         except TimeoutError as err:
             await self.close()
             raise LinkTimeoutError("the MQTT broker did not confirm the subscription") from err
@@ -51,9 +53,11 @@ class MqttLink:
             raise LinkClosedError(str(err)) from err
 
     async def send(self, frame: bytes) -> None:
-        """Publish a request frame to the device."""
+        """Publish a request frame to the device, if the broker is there to take it."""
+        if not (mqtt.mqtt_config_entry_enabled(self._hass) and mqtt.is_connected(self._hass)):
+            raise LinkClosedError("Home Assistant is not connected to the MQTT broker")
         try:
-            await mqtt.async_publish(self._hass, f"{self._topic_prefix}/rpc", frame, qos=REQUEST_QOS)
+            await mqtt.async_publish(self._hass, f"{self._topic_prefix}/rpc", frame, qos=QOS)
         except HomeAssistantError as err:
             raise LinkClosedError(str(err)) from err
 
@@ -63,16 +67,12 @@ class MqttLink:
         while self._unsubscribe:
             self._unsubscribe.pop()()
 
-    async def _subscribe(self, topic: str) -> None:
+    async def _subscribe(self, topic: str) -> asyncio.Event:
+        """Subscribe to a topic; the event is set once the broker has confirmed it."""
         confirmed = asyncio.Event()
-        self._unsubscribe.append(
-            await mqtt.async_subscribe(self._hass, topic, self._receive, SUBSCRIBE_QOS, encoding=None)
-        )
-        stop_waiting = mqtt.async_on_subscribe_done(self._hass, topic, SUBSCRIBE_QOS, confirmed.set)
-        try:
-            await confirmed.wait()
-        finally:
-            stop_waiting()
+        self._unsubscribe.append(await mqtt.async_subscribe(self._hass, topic, self._receive, QOS, encoding=None))
+        self._unsubscribe.append(mqtt.async_on_subscribe_done(self._hass, topic, QOS, confirmed.set))
+        return confirmed
 
     @callback
     def _receive(self, message: mqtt.ReceiveMessage) -> None:

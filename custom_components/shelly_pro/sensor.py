@@ -254,6 +254,11 @@ class ShellyProSensor(ShellyProEntity, SensorEntity):
         """Show the value that the description names of component `key`."""
         super().__init__(coordinator, key, field=description.key, phase=description.phase, child=description.on_child)
         self.entity_description = description
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Show what is known by now."""
+        await super().async_added_to_hass()
         self._show(self.component)
 
     def _show(self, component: Component | None) -> None:
@@ -265,7 +270,8 @@ class ShellyProSensor(ShellyProEntity, SensorEntity):
         """Write the state, but only if the value differs: most quantities stay as they were."""
         written = self._attr_native_value
         self._show(component)
-        if component is None or self._attr_native_value != written:
+        # A missing value may mean unknown or, without a component, unavailable.
+        if self._attr_native_value is None or self._attr_native_value != written:
             self.async_write_ha_state()
 
     @callback

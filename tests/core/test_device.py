@@ -193,6 +193,36 @@ def test_an_overtaken_notification_is_left_out() -> None:
     assert device.apply(notify(device, 1763989600.0, switch_0={"source": "MQTT"})).changed == {"switch:0"}
 
 
+def test_an_overtaken_full_status_takes_nothing_away() -> None:
+    device = device_of("shellypro3-1.4.4")
+    device.apply(notify(device, 1763989600.0, switch_0={"output": True}))
+    device.apply(notify(device, 1763989600.0, switch_1={"output": True}))
+    full = {"src": device.info.id, "method": "NotifyFullStatus", "params": {"ts": 1763989599.0, "sys": {}}}
+    applied = device.apply(notification(full))
+    assert {"switch:0", "switch:1"}.isdisjoint(applied.changed)
+    assert relay(device).output is True
+
+
+def test_a_full_status_without_the_system_is_none() -> None:
+    device = device_of("shellypro3-1.4.4")
+    before = dict(device.status)
+    with pytest.raises(FrameError, match="no status"):
+        device.apply(
+            notification({"src": device.info.id, "method": "NotifyFullStatus", "params": {"ts": 1763989600.0}})
+        )
+    assert dict(device.status) == before
+
+
+def test_the_clock_of_an_answer_counts_whole_seconds_and_does_not_put_the_order_back() -> None:
+    device = device_of("shellypro3-1.4.4")
+    device.apply(notify(device, 1763989600.9, switch_0={"output": True}))
+    status = {**device.status, "sys": {**device.status["sys"], "unixtime": 1763989600}}
+    device.apply_full_status(status)
+    late = device.apply(notify(device, 1763989600.5, switch_0={"output": False}))
+    assert [rejection.reason for rejection in late.rejections] == [TOO_LATE]
+    assert relay(device).output is True
+
+
 def test_a_clock_put_back_does_not_silence_a_component() -> None:
     device = device_of("shellypro3-1.4.4")
     device.apply(notify(device, 1763999999.0, switch_0={"output": True}))

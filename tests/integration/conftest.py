@@ -84,7 +84,7 @@ def mqtt_device(hass: HomeAssistant, device: FixtureDevice, broker: None) -> Ite
     async def publish(_hass: HomeAssistant, topic: str, payload: bytes, **_kwargs: Any) -> None:
         assert topic == f"{device.topic_prefix}/rpc"
         request = json.loads(payload)
-        if device.online:
+        if device.online and device.on_broker:
             async_fire_mqtt_message(hass, f"{request['src']}/rpc", json.dumps(device.answer(request)))
 
     with patch.object(mqtt, "async_publish", publish):

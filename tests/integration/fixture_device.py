@@ -1,5 +1,6 @@
 """A device made of recorded payloads: answers over HTTP and MQTT what its fixture says."""
 
+import asyncio
 import hashlib
 import json
 import re
@@ -24,7 +25,9 @@ class FixtureDevice:
         self.config: dict[str, Any] = json.loads((folder / "Shelly.GetConfig.json").read_text())
         self.password: str | None = None
         self.online = True
+        self.on_broker = True
         self.error: dict[str, Any] | None = None
+        self.asked = asyncio.Event()
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
 
     @property
@@ -51,6 +54,7 @@ class FixtureDevice:
         """The frame with which the device answers a request frame."""
         method, params = request["method"], request.get("params", {})
         self.calls.append((method, params))
+        self.asked.set()
         frame = {"id": request["id"], "src": self.info["id"], "dst": request["src"]}
         if self.error is not None and method.startswith("Switch."):
             return {**frame, "error": self.error}

@@ -71,6 +71,63 @@ async def test_mqtt_switched_on_later_is_noticed(
     assert entry.data[CONF_TOPIC_PREFIX] == mqtt_device.topic_prefix
 
 
+async def test_device_that_finds_the_broker_later_is_followed(
+    hass: HomeAssistant,
+    mqtt_device: FixtureDevice,
+    entry: MockConfigEntry,
+    notify: Notify,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mqtt_device.on_broker = False
+    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    assert transport(entry) is Transport.HTTP
+
+    mqtt_device.on_broker = True
+    await notify({"em:0": {"total_act_power": 88.5}})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert transport(entry) is Transport.MQTT
+    assert state_of(hass, POWER) == "88.5"
+    await notify({"em:0": {"total_act_power": 99.5}})
+    assert state_of(hass, POWER) == "99.5"
+
+
+async def test_device_heard_on_the_broker_that_answers_there_no_questions_stays_on_http(
+    hass: HomeAssistant,
+    mqtt_device: FixtureDevice,
+    entry: MockConfigEntry,
+    notify: Notify,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mqtt_device.on_broker = False
+    monkeypatch.setattr(MqttLink, "timeout_s", 0.0)
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    await notify({"em:0": {"total_act_power": 88.5}})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert transport(entry) is Transport.HTTP
+
+    mqtt_device.status["em:0"]["total_act_power"] = 66.5
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=7))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state_of(hass, POWER) == "66.5"
+
+
+async def test_device_that_vanishes_while_it_moves_to_mqtt_is_set_up_again(
+    hass: HomeAssistant,
+    mqtt_device: FixtureDevice,
+    entry: MockConfigEntry,
+    notify: Notify,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mqtt_device.on_broker = False
+    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    mqtt_device.online = False
+    await notify({"em:0": {"total_act_power": 88.5}})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+
+
 @pytest.mark.usefixtures("broker")
 async def test_mqtt_that_goes_elsewhere_leaves_http(
     hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
@@ -130,7 +187,8 @@ async def test_another_device_at_the_address(
 ) -> None:
     device.info["mac"] = "00005E005301"
     await set_up(hass, entry)
-    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert entry.reason is not None
     assert "00005E005301" in entry.reason.upper()
 
 

@@ -8,6 +8,7 @@ from homeassistant.components import mqtt
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
+from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.shelly_pro.mqtt_link import MqttLink
 from custom_components.shelly_pro.shelly_core import LinkClosedError, LinkTimeoutError
@@ -42,20 +43,43 @@ async def test_frames_of_the_device_and_answers_to_us(hass: HomeAssistant, link:
     await link.close()
 
 
-async def test_request(hass: HomeAssistant, link: MqttLink, broker: None) -> None:
-    published: list[Any] = []
-    await mqtt.async_subscribe(
-        hass,
-        "cellar/meter/rpc",
-        lambda message: published.append((message.topic, message.payload, message.qos)),
-        1,
-        None,
-    )
+async def test_request(link: MqttLink, mqtt_mock: MqttMockHAClient, broker: None) -> None:
+    """Published with QoS 0: with 1, the client would keep a request while the broker is away, and send it later."""
     await link.open(ignore)
+    mqtt_mock.async_publish.reset_mock()
     await link.send(b'{"id":1}')
-    await hass.async_block_till_done()
-    assert published == [("cellar/meter/rpc", b'{"id":1}', 1)]
+    (published,) = mqtt_mock.async_publish.call_args_list
+    assert published.args == ("cellar/meter/rpc", b'{"id":1}', 0, False)
     await link.close()
+
+
+async def test_no_request_while_the_broker_is_away(link: MqttLink, mqtt_mock: MqttMockHAClient, broker: None) -> None:
+    await link.open(ignore)
+    mqtt_mock.async_publish.reset_mock()
+    mqtt_mock.connected = False
+    with pytest.raises(LinkClosedError, match="not connected"):
+        await link.send(b'{"id":1}')
+    mqtt_mock.async_publish.assert_not_called()
+    await link.close()
+
+
+async def test_refused_publication(link: MqttLink, broker: None) -> None:
+    await link.open(ignore)
+    with (
+        patch.object(mqtt, "async_publish", side_effect=HomeAssistantError("too long")),
+        pytest.raises(LinkClosedError, match="too long"),
+    ):
+        await link.send(b"{}")
+    await link.close()
+
+
+async def test_close_ends_both_subscriptions(link: MqttLink, mqtt_mock: MqttMockHAClient, broker: None) -> None:
+    await link.open(ignore)
+    assert mqtt_mock.is_active_subscription(EVENTS)
+    assert mqtt_mock.is_active_subscription("us/rpc")
+    await link.close()
+    assert not mqtt_mock.is_active_subscription(EVENTS)
+    assert not mqtt_mock.is_active_subscription("us/rpc")
 
 
 async def test_closed_link_hears_nothing_even_if_it_is_still_fed(

@@ -64,11 +64,14 @@ async def test_over_mqtt_the_notification_confirms(
     hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    await switch(hass, SERVICE_TURN_ON)
-    assert ("Switch.Set", {"id": 0, "on": True}) in mqtt_device.calls
-
+    mqtt_device.asked.clear()
+    switching = hass.async_create_task(switch(hass, SERVICE_TURN_ON))
+    await mqtt_device.asked.wait()
+    assert mqtt_device.calls[-1] == ("Switch.Set", {"id": 0, "on": True})
     await notify({"switch:0": {"output": True, "source": "MQTT"}})
+    await switching
     assert state_of(hass, RELAY) == STATE_ON
+    assert "Switch.GetStatus" not in [method for method, _ in mqtt_device.calls]
 
 
 async def test_switched_at_the_device(
@@ -90,7 +93,7 @@ async def test_refused(hass: HomeAssistant, device: FixtureDevice, entry: MockCo
 async def test_no_answer(hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry) -> None:
     await set_up(hass, entry)
     device.online = False
-    with pytest.raises(HomeAssistantError, match="not switched"):
+    with pytest.raises(HomeAssistantError, match="did not confirm"):
         await switch(hass, SERVICE_TURN_ON)
     assert state_of(hass, RELAY) == STATE_OFF
 

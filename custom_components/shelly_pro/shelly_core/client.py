@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .auth import THROTTLE_S
 from .components import SwitchStatus
-from .device import Applied, Device, DeviceInfo
+from .device import TOO_LATE, Applied, Device, DeviceInfo
 from .errors import (
     AuthError,
     DeviceMismatchError,
@@ -28,6 +28,7 @@ from .errors import (
 from .frame import Event, Json, Notification, NotificationMethod, RpcFault
 from .link import Link, Transport
 from .session import Reply, Request, Session
+from .validation import Rejection
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Client:
         """When the device was last heard, by this client's clock."""
         self.rejected: Counter[str] = Counter()
         """How often frames and statuses were left out, by reason."""
+        self._said: set[tuple[str, str | None, str]] = set()
 
     @property
     def device(self) -> Device:
@@ -76,10 +78,6 @@ class Client:
     def transport(self) -> Transport:
         """The kind of the link in use."""
         return self._link.transport
-
-    def heard_within(self, seconds: float) -> bool:
-        """Tell whether the device said anything during the last `seconds`."""
-        return self.last_frame_at is not None and self._clock() - self.last_frame_at <= seconds
 
     def subscribe(self, listener: Callable[[Update], None]) -> Callable[[], None]:
         """Call `listener` after every frame of the device, until the returned function is called."""
@@ -221,11 +219,19 @@ class Client:
     def _publish(self, applied: Applied, transport: Transport, *, full: bool) -> None:
         self.last_frame_at = self._clock()
         for rejection in applied.rejections:
-            self.rejected[rejection.reason] += 1
-            _LOGGER.debug("Left out %s", rejection)
+            self._note(rejection)
         update = Update(applied.changed, applied.events, transport, full)
         for listener in tuple(self._listeners):
             listener(update)
+
+    def _note(self, rejection: Rejection) -> None:
+        """Count what was left out, and say so the first time: it may be the device, or limits of ours."""
+        self.rejected[rejection.reason] += 1
+        known = rejection[:3] in self._said or rejection.reason == TOO_LATE
+        self._said.add(rejection[:3])
+        level = logging.DEBUG if known else logging.WARNING
+        key, field, reason, value = rejection
+        _LOGGER.log(level, "Left out %s, since %s is %s: %.80r", key, field or "it", reason, value)
 
     def _give_up(self, error: LinkError) -> None:
         for waiting in self._outcomes.values():

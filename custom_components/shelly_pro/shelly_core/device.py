@@ -17,9 +17,9 @@ from .errors import FrameError, UnsupportedDeviceError
 from .frame import Event, Notification, NotificationMethod, events, is_ts
 from .validation import Rejection, check, table_of
 
-LATE_S = 60.0
+LATE_S = 15.0
 """A notification this much older than the last of its component, or less, was overtaken on its way and is left out.
-Seconds late were seen in the field; a larger step back is the device's clock being put right."""
+Four seconds late were seen in the field; a larger step back is the device's clock being put right."""
 
 TOO_LATE = "overtaken"
 
@@ -125,11 +125,13 @@ class Device:
     def apply_full_status(self, raw: Any, ts: float | None = None) -> Applied:
         """Take the answer to Shelly.GetStatus; without `ts`, the device's clock is in it. Raises `FrameError`.
 
-        Components that are not in it are gone; one that is rejected stays as it was.
+        Components that are not in it are gone, unless it was overtaken; one that is rejected stays as it was.
         """
         if type(raw) is not dict:
             raise FrameError("no status")
-        changed = [key for key in tuple(self._status) if key not in raw and self._drop(key)]
+        changed = [key for key in self._status if key not in raw and not self._overtaken(key, ts)]
+        for key in changed:
+            self._drop(key)
         rejections = []
         # The clock in the status counts whole seconds: it cannot tell whether the answer was overtaken.
         clock = _clock_of(raw) if ts is None else None
@@ -140,7 +142,7 @@ class Device:
                 continue
             if outcome:
                 changed.append(key)
-            if clock is not None:
+            if clock is not None and not self._overtaken(key, clock):
                 self._ts[key] = clock
         self.ready = True
         return Applied(frozenset(changed), tuple(rejections))
@@ -157,6 +159,8 @@ class Device:
         ts = notification.ts
         if notification.method is not _NOTIFY_STATUS:
             if notification.method is NotificationMethod.FULL_STATUS:
+                if "sys" not in notification.params:
+                    raise FrameError("no status")
                 return self.apply_full_status(notification.params, ts)
             return Applied(frozenset(), (), events(notification))
         if not self.ready:
@@ -209,7 +213,7 @@ class Device:
 
         Returns whether the component changed, or why `delta` was left out.
         """
-        if ts is not None and 0.0 < self._ts.get(key, ts) - ts <= LATE_S:
+        if self._overtaken(key, ts):
             return Rejection(key, None, TOO_LATE, ts)
         known = self._status.get(key)
         if delta is None and not whole:
@@ -225,6 +229,9 @@ class Device:
         self._status[key] = status
         self._decoded.pop(key, None)
         return True
+
+    def _overtaken(self, key: str, ts: float | None) -> bool:
+        return ts is not None and 0.0 < self._ts.get(key, ts) - ts <= LATE_S
 
     def _drop(self, key: str) -> Literal[True]:
         del self._status[key]

@@ -124,7 +124,18 @@ async def _translated_errors() -> AsyncIterator[None]:
         raise LinkTimeoutError("no answer over HTTP in time") from err
     except (aiohttp.ClientError, ValueError) as err:
         # ValueError: an address inside of an answer, as the domain of a challenge, that is none.
-        raise LinkError(f"HTTP: {err!r}") from err
+        raise LinkError(f"HTTP: {_phrase(err)}") from err
+
+
+def _phrase(err: Exception) -> str:
+    """Say in words what a person can act on; the exception itself stays the cause."""
+    match err:
+        case aiohttp.ClientConnectorError():
+            return "no connection"
+        case aiohttp.ServerDisconnectedError():
+            return "the device closed the connection"
+        case _:
+            return f"an answer that makes no sense ({err})"
 
 
 def _url(host: str, port: int, path: str) -> URL:
