@@ -7,7 +7,7 @@ from functools import partial
 from typing import override
 
 from homeassistant.components import mqtt
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
@@ -51,7 +51,8 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
         self._watchers: dict[str, list[Watcher]] = {}
         self._stop_awaiting_mqtt: CALLBACK_TYPE | None = None
         self.client = Client(self._http_link(), source=self._source, clock=hass.loop.time)
-        self._unsubscribe_client = self.client.subscribe(self._handle_update)
+        entry.async_on_unload(self.client.subscribe(self._handle_update))
+        entry.async_on_unload(mqtt.async_subscribe_connection_status(hass, self._handle_broker))
 
     @property
     def device(self) -> Device:
@@ -91,7 +92,6 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
     async def async_disconnect(self) -> None:
         """Close the link to the device."""
         self._stop_awaiting()
-        self._unsubscribe_client()
         await self.client.close()
 
     @callback
@@ -106,6 +106,12 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
             component = self.device.get(key)
             for watcher in self._watchers[key]:
                 watcher(component)
+
+    @callback
+    def _handle_broker(self, _connected: bool) -> None:
+        """Show at once that the broker is gone; ask for what was missed when it is back."""
+        if self.config_entry.state is ConfigEntryState.LOADED and self.client.transport is Transport.MQTT:
+            self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{self.name} after broker")
 
     async def _connect_mqtt(self) -> bool:
         """Try MQTT; `False` when it is not used on either side or the device does not answer there."""

@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components import mqtt
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import CONF_PASSWORD, EVENT_STATE_CHANGED, EVENT_STATE_REPORTED, STATE_UNAVAILABLE
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_mqtt_message,
     async_fire_time_changed,
 )
+from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
 from custom_components.shelly_pro.mqtt_link import MqttLink
@@ -242,6 +245,22 @@ async def test_silent_mqtt_device_is_asked_then_unavailable_then_back(
     assert state_of(hass, POWER) == "77.5"
     await notify({"em:0": {"total_act_power": before}})
     assert state_of(hass, POWER) == str(before)
+
+
+async def test_broker_that_goes_is_noticed_at_once_and_what_was_missed_is_fetched(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, mqtt_mock: MqttMockHAClient, entry: MockConfigEntry
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    mqtt_mock.connected = False
+    async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state_of(hass, POWER) == STATE_UNAVAILABLE
+
+    mqtt_device.status["em:0"]["total_act_power"] = 55.5
+    mqtt_mock.connected = True
+    async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state_of(hass, POWER) == "55.5"
 
 
 async def test_unload_lets_go(

@@ -1,0 +1,37 @@
+"""The broker goes, and comes back."""
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.stack.hass_socket import HassError
+from tests.stack.processes import wait_until
+
+if TYPE_CHECKING:
+    from tests.stack.stage import Stage
+
+RECONNECT_S = 90.0
+"""Home Assistant tries every 10 s, a device waits for up to a minute."""
+
+
+async def test_a_relay_command_that_failed_is_not_carried_out_later(stage: Stage) -> None:
+    device = next(device for device in stage.fleet.devices if device.model == "pro3")
+    entity = (await stage.entities(device))["switch:0"]
+    await stage.client.call_service("switch.turn_off", [entity])
+    since = time.time()
+    await stage.broker.kill()
+    try:
+        with pytest.raises(HassError, match="did not confirm"):
+            await stage.client.call_service("switch.turn_on", [entity])
+    finally:
+        await stage.broker.start()
+    await wait_until(stage.fleet.connected, RECONNECT_S, "Every device is back on the broker")
+
+    # Once a change at the device shows again, everything that was kept for it would have been delivered.
+    await stage.fleet.set_switch(device, 1, on=True)
+    other = (await stage.entities(device))["switch:1"]
+    await stage.client.wait_for(lambda: stage.client.states[other].state == "on", RECONNECT_S, "Changes show again")
+    edges = await stage.fleet.edges(device, since)
+    assert [edge["id"] for edge in edges if edge["kind"] == "switch"] == [1]
+    await stage.fleet.set_switch(device, 1, on=False)
