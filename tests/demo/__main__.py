@@ -46,13 +46,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if not options.check else 1
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text}: give a number from 1 to 65535")
+    return int(text)
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise argparse.ArgumentTypeError(f"{text} ({reason}): give a directory that can be written to") from error
+    return path
+
+
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare Home Assistant with the devices, then stop")
-    parser.add_argument("--config-dir", type=Path, help="keep everything in this directory (default: a throw-away one)")
     parser.add_argument(
-        "--port", type=int, help=f"Home Assistant's port (default: {HOME_ASSISTANT_PORT} or a free one)"
+        "--config-dir", type=_directory, help="keep everything in this directory (default: a throw-away one)"
+    )
+    parser.add_argument(
+        "--port", type=_port, help=f"Home Assistant's port (default: {HOME_ASSISTANT_PORT} or a free one)"
     )
     return parser.parse_args(argv)
 

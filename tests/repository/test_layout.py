@@ -52,3 +52,11 @@ def test_scripts_can_be_run() -> None:
     scripts = [path for path in files() if path.parent in {ROOT / "scripts", ROOT / ".ci"}]
     assert scripts
     assert [path for path in scripts if not path.stat().st_mode & 0o100] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    documents = [path for path in files() if path.suffix == ".md"]
+    assert len(documents) > 3
+    for document in documents:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"

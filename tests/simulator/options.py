@@ -59,7 +59,7 @@ _TEXT = vol.All(str, vol.Length(min=1))
 
 _MQTT = {
     vol.Optional("enable"): bool,
-    vol.Optional("server"): _TEXT,
+    vol.Optional("server"): vol.Match(r"^\S+:\d{1,5}$", "write HOST:PORT, such as 127.0.0.1:1883"),
     vol.Optional("user"): _TEXT,
     vol.Exclusive("password", "password"): str,
     vol.Exclusive("password_file", "password"): _TEXT,
@@ -70,7 +70,7 @@ _MQTT = {
 }
 _DEVICE = {
     vol.Required("model"): vol.In(sorted(MODELS)),
-    vol.Optional("firmware"): str,
+    vol.Optional("firmware"): vol.Any(str, msg='write it in quotes, with three numbers, as "2.0.1"'),
     vol.Optional("count"): _COUNT,
     vol.Optional("seed"): int,
     vol.Optional("password"): _TEXT,
@@ -155,7 +155,9 @@ def _checked(settings: Any, where: str) -> dict[str, Any]:
         checked: dict[str, Any] = FILE_SCHEMA(settings)
     except vol.Invalid as error:
         key = ".".join(map(str, error.path)) or "top level"
-        raise OptionError(f"{where}: {key}: {error.msg}; README.md lists every key and its values") from error
+        raise OptionError(
+            f"{where}: {key}: {error.msg}; tests/simulator/README.md lists every key and its values"
+        ) from error
     return checked
 
 
