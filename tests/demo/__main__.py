@@ -52,7 +52,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _directory(text: str) -> Path:
+def _writable(text: str) -> Path:
     path = Path(text)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare Home Assistant with the devices, then stop")
     parser.add_argument(
-        "--config-dir", type=_directory, help="keep everything in this directory (default: a throw-away one)"
+        "--config-dir", type=_writable, help="keep everything in this directory (default: a throw-away one)"
     )
     parser.add_argument(
         "--port", type=_port, help=f"Home Assistant's port (default: {HOME_ASSISTANT_PORT} or a free one)"
