@@ -108,7 +108,6 @@ async def furnish(stage: Stage, devices: Sequence[SimulatedDevice], *, report: R
 @contextlib.contextmanager
 def _directory(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
-        kept.mkdir(parents=True, exist_ok=True)
         yield kept.resolve()
     else:
         with tempfile.TemporaryDirectory(prefix="shelly-pro-demo-", ignore_cleanup_errors=True) as name:
