@@ -4,10 +4,17 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+import pytest_asyncio
+
+from tests.stack.fleet import DeviceSpec
 from tests.stack.hass_socket import HassError
 from tests.stack.processes import wait_until
+from tests.stack.stage import raise_stage
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
     from tests.stack.stage import Stage
 
 NOTICED_S = 2.0
@@ -16,8 +23,16 @@ RECONNECT_S = 90.0
 """Home Assistant tries every 10 s, a device waits for up to a minute."""
 
 
-async def test_a_relay_command_that_failed_is_not_carried_out_later(stage: Stage) -> None:
-    device = next(device for device in stage.fleet.devices if device.model == "pro3")
+@pytest_asyncio.fixture(loop_scope="session")
+async def relays(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A stage of its own: the others would note the outage in their logs."""
+    async with raise_stage(tmp_path, [DeviceSpec(model="pro3", firmware="1.7.5", name="Relays")]) as stage:
+        await stage.add_device(stage.fleet.devices[0])
+        yield stage
+
+
+async def test_a_relay_command_that_failed_is_not_carried_out_later(relays: Stage) -> None:
+    stage, device = relays, relays.fleet.devices[0]
     entity = (await stage.entities(device))["switch:0"]
     await stage.client.call_service("switch.turn_off", [entity])
     since = time.time()
