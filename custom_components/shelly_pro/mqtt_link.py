@@ -55,7 +55,7 @@ class MqttLink:
     async def send(self, frame: bytes) -> None:
         """Publish a request frame to the device, if the broker is there to take it."""
         if not (mqtt.mqtt_config_entry_enabled(self._hass) and mqtt.is_connected(self._hass)):
-            raise LinkClosedError("Home Assistant is not connected to the MQTT broker")
+            raise LinkClosedError("Home Assistant is not connected to the MQTT broker (see its MQTT integration)")
         try:
             await mqtt.async_publish(self._hass, f"{self._topic_prefix}/rpc", frame, qos=QOS)
         except HomeAssistantError as err:
