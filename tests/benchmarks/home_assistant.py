@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.feed_report import Feed, Window, section
-from tests.benchmarks.latency import COMPONENT, Latencies, Span, latencies, state_times
+from tests.benchmarks.latency import COMPONENT, Latencies, Span, latencies
 from tests.benchmarks.process_cpu import CpuTime
 from tests.benchmarks.report import Section
 from tests.benchmarks.rivals import Core, Ours, Rival, Shown
@@ -20,6 +20,7 @@ from tests.stack.hass_client import HassClient
 from tests.stack.home_assistant import HomeAssistant
 from tests.stack.mosquitto import Broker
 from tests.stack.processes import Process, StackError
+from tests.stack.recorder import state_times
 
 GARBAGE_WATCH = Path(__file__).parent / "garbage_watch"
 CADENCE_S = 1.0
@@ -120,7 +121,7 @@ class Arena:
                 spans.append(span)
         whole = (spans[0][0], spans[-1][1])
         sent = await self._sent(rival, whole[0])
-        states = state_times(home_assistant.directory / "home-assistant_v2.db", whole)
+        states = state_times(home_assistant.database, whole)
         pauses = _pauses(home_assistant.directory, whole)
         feed.add(shown, _latencies(sent, states, shown, whole, pauses), pauses)
         for window, (begin, end) in zip(windows, spans, strict=True):

@@ -4,13 +4,9 @@ The simulator's ledger has the time of each frame, Home Assistant's recorder the
 listen, so nothing is slowed down by being watched.
 """
 
-import sqlite3
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.benchmarks.rivals import Shown
 
@@ -19,10 +15,6 @@ type Span = tuple[float, float]
 COMPONENT = "em:0"
 AFTERMATH_S = 1.0
 """How long it may take to work off what came during a pause."""
-ROWS = """
-    SELECT states_meta.entity_id, states.last_updated_ts FROM states JOIN states_meta USING (metadata_id)
-    WHERE states.last_updated_ts >= ? AND states.last_updated_ts < ?
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +27,6 @@ class Latencies:
     seconds: Sequence[float]
     calm: Sequence[float]
     silent: int
-
-
-def state_times(database: Path, span: Span) -> dict[str, list[float]]:
-    """Return when each entity's state was written during `span`, by entity id; Unix seconds."""
-    times: dict[str, list[float]] = defaultdict(list)
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        for entity_id, updated in connection.execute(ROWS, span):
-            times[entity_id].append(updated)
-    return times
 
 
 def latencies(

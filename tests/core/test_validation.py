@@ -1,8 +1,24 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shelly_core.validation import OUT_OF_RANGE, RULES, WRONG_ID, WRONG_TYPE, Rejection, check, table_of
+from shelly_core.validation import (
+    OUT_OF_RANGE,
+    WIDEST,
+    WRONG_ID,
+    WRONG_TYPE,
+    Limits,
+    Rejection,
+    check,
+    limits_for,
+    rated_current_a,
+    sift,
+    table_of,
+)
+from tests.core.payloads import CAPTURE_NAMES, FIXTURE_NAMES, capture, fixture
+from tests.core.shapes import KEYS, any_json, any_statuses, mutated
 
 
 @pytest.mark.parametrize(
@@ -81,9 +97,10 @@ REFUSED: list[tuple[str, Any, str | None, str]] = [
     ("em:0", {"a_voltage": True}, "a_voltage", WRONG_TYPE),
     ("em:0", {"a_voltage": [230.1]}, "a_voltage", WRONG_TYPE),
     ("em:0", {"b_voltage": -0.1}, "b_voltage", OUT_OF_RANGE),
-    ("em:0", {"b_voltage": 1000.1}, "b_voltage", OUT_OF_RANGE),
+    ("em:0", {"b_voltage": 500.1}, "b_voltage", OUT_OF_RANGE),
+    ("em:0", {"b_current": 2001}, "b_current", OUT_OF_RANGE),
     ("em:0", {"n_current": -0.001}, "n_current", OUT_OF_RANGE),
-    ("em:0", {"total_current": 2001}, "total_current", OUT_OF_RANGE),
+    ("em:0", {"total_current": 6001}, "total_current", OUT_OF_RANGE),
     ("em:0", {"c_act_power": 1.1e6}, "c_act_power", OUT_OF_RANGE),
     ("em:0", {"c_act_power": -1.1e6}, "c_act_power", OUT_OF_RANGE),
     ("em:0", {"total_aprt_power": 1e300}, "total_aprt_power", OUT_OF_RANGE),
@@ -130,16 +147,192 @@ def test_refuses(key: str, raw: Any, field: str | None, reason: str) -> None:
     assert check(key, raw) == Rejection(key, field, reason, value)
 
 
-@pytest.mark.parametrize("kind", RULES)
-def test_every_rule_of_the_table_refuses_something(kind: str) -> None:
+@pytest.mark.parametrize("limits", [WIDEST, limits_for(63.0)])
+@pytest.mark.parametrize("kind", WIDEST.tables)
+def test_every_rule_of_the_table_refuses_something(kind: str, limits: Limits) -> None:
     key = kind if table_of(kind)[0] else f"{kind}:0"
-    for field in RULES[kind]:
-        assert check(key, {field: object()}) is not None, field
-        assert check(key, {field: None}) is None, field
+    for field in limits.tables[kind].rules:
+        assert check(key, {field: object()}, limits) is not None, field
+        assert check(key, {field: 0 if field == "id" else None}, limits) is None, field
 
 
 def test_limits_belong_to_what_they_limit() -> None:
-    for value in (0, 0.0, 1000, 1000.0):
+    for value in (0, 0.0, 500, 500.0):
         assert check("em:0", {"a_voltage": value}) is None
     for value in (-1.0, 0, 1.0):
         assert check("em:0", {"c_pf": value}) is None
+
+
+BOUNDS: list[tuple[str, str, float, float, float]] = [
+    ("em:0", "a_current", 126, 240, 800),
+    ("em:0", "n_current", 126, 240, 800),
+    ("em:0", "b_act_power", 63_000, 120_000, 400_000),
+    ("em:0", "c_aprt_power", 63_000, 120_000, 400_000),
+    ("em:0", "total_current", 378, 720, 2_400),
+    ("em:0", "total_act_power", 189_000, 360_000, 1_200_000),
+    ("em:0", "total_aprt_power", 189_000, 360_000, 1_200_000),
+    ("em1:2", "current", 126, 240, 800),
+    ("em1:2", "act_power", 63_000, 120_000, 400_000),
+    ("em1:2", "aprt_power", 63_000, 120_000, 400_000),
+    # The clamps do not change these.
+    ("em:0", "a_voltage", 500, 500, 500),
+    ("em:0", "a_pf", 1.05, 1.05, 1.05),
+    ("emdata:0", "total_act", 1e13, 1e13, 1e13),
+    ("switch:100", "apower", 1e6, 1e6, 1e6),
+]
+
+
+@pytest.mark.parametrize(("key", "field", "at_63_a", "at_120_a", "at_400_a"), BOUNDS)
+def test_limits_follow_the_clamps(key: str, field: str, at_63_a: float, at_120_a: float, at_400_a: float) -> None:
+    for rated_a, most in ((63.0, at_63_a), (120.0, at_120_a), (400.0, at_400_a)):
+        limits = limits_for(rated_a)
+        beyond = most * 1.001
+        assert check(key, {field: most}, limits) is None
+        assert check(key, {field: most}) is None
+        assert check(key, {field: beyond}, limits) == Rejection(key, field, OUT_OF_RANGE, beyond)
+        signed = field.endswith("_power") or field in {"apower", "a_pf"}
+        assert check(key, {field: -most}, limits) == (None if signed else Rejection(key, field, OUT_OF_RANGE, -most))
+
+
+def test_limits_are_made_once() -> None:
+    assert limits_for(None) is WIDEST
+    assert limits_for(120.0) is limits_for(120.0)
+    assert table_of("em:0", limits_for(120.0))[2] is limits_for(120.0).tables["em"]
+    assert limits_for(120.0).max_power_w == 360_000
+    assert WIDEST.max_power_w == 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("model", "ct_type", "rated_a"),
+    [
+        ("SPEM-003CEBEU", "120A", 120),
+        ("SPEM-003CEBEU", "400A", 400),
+        ("SPEM-003CEBEU400", "120A", 120),
+        ("SPEM-003CEBEU63", "3x63A", 63),
+        ("SPEM-002CEBEU50", "50A", 50),
+        ("SPEM-003CEBEU", None, 120),
+        ("SPEM-003CEBEU120", None, 120),
+        ("SPEM-003CEBEU400", None, 400),
+        ("SPEM-003CEBEU63", None, 63),
+        ("S3EM-003CXCEU63", "3EMG3", 63),
+        ("SPEM-003CEBEU400", "", 400),
+        ("SPEM-003CEBEU", "0A", 120),
+        ("SPEM-003CEBEU", "9999A", 120),
+        ("SPEM-003CEBEU", "400A ", 120),
+        ("SPEM-003CEBEU", "\u0661\u0662\u0660A", 120),
+        ("SPSW-003XE16EU", None, None),
+        ("SPEM-099X", "250A", 250),
+        ("SPEM-099X", None, None),
+        ("", None, None),
+    ],
+)
+def test_what_the_clamps_are_made_for(model: str, ct_type: str | None, rated_a: float | None) -> None:
+    assert rated_current_a(model, ct_type) == rated_a
+
+
+def _meters() -> list[tuple[str, str | None, dict[str, Any]]]:
+    """Model, type of clamps and status of each fixture, and of each capture that has all three."""
+    devices = [
+        [fixture(name, f"Shelly.{method}") for method in ("GetDeviceInfo", "GetConfig", "GetStatus")]
+        for name in FIXTURE_NAMES
+    ]
+    for name in CAPTURE_NAMES:
+        files = [name.replace("GetStatus", method) for method in ("GetDeviceInfo", "GetConfig", "GetStatus")]
+        if "_GetStatus" in name and set(files) <= set(CAPTURE_NAMES):
+            devices.append([capture(file) for file in files])
+    return [
+        (info["model"], next((config[key].get("ct_type") for key in config if key.startswith("em")), None), status)
+        for info, config, status in devices
+    ]
+
+
+@pytest.mark.parametrize(("model", "ct_type", "status"), _meters())
+def test_real_devices_are_within_the_limits_of_their_clamps(
+    model: str, ct_type: str | None, status: dict[str, Any]
+) -> None:
+    limits = limits_for(rated_current_a(model, ct_type))
+    for key, raw in status.items():
+        assert check(key, raw, limits) is None
+        assert sift(key, raw, limits) == (raw, ())
+
+
+@pytest.mark.parametrize(("key", "raw"), PASSES)
+def test_sift_takes_what_passes(key: str, raw: Any) -> None:
+    kept, rejections = sift(key, raw)
+    assert (kept, rejections) == (raw, ())
+    assert kept is not raw
+
+
+@pytest.mark.parametrize(("key", "raw", "field", "reason"), REFUSED)
+def test_sift_leaves_out_what_is_refused(key: str, raw: Any, field: str | None, reason: str) -> None:
+    kept, rejections = sift(key, raw)
+    assert rejections == (Rejection(key, field, reason, raw if field is None else raw[field]),)
+    nothing = field is None or field == "id"
+    assert kept == ({} if nothing else {name: value for name, value in raw.items() if name != field})
+
+
+def test_sift_gives_each_fault_a_rejection_of_its_own() -> None:
+    raw = {
+        "id": 0,
+        "output": "on",
+        "temperature": {"tC": "41", "tF": 105.8},
+        "aenergy": {"total": -1.0},
+        "ret_aenergy": {"total": 2.0},
+        "apower": 5.5,
+        "unknown": object,
+    }
+    assert sift("switch:0", raw) == (
+        {"id": 0, "ret_aenergy": {"total": 2.0}, "apower": 5.5, "unknown": object},
+        (
+            Rejection("switch:0", "output", WRONG_TYPE, "on"),
+            Rejection("switch:0", "temperature", WRONG_TYPE, {"tC": "41", "tF": 105.8}),
+            Rejection("switch:0", "aenergy", OUT_OF_RANGE, {"total": -1.0}),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "raw", "rejection"),
+    [
+        ("em:0", {"a_pf": "x", "id": 1}, Rejection("em:0", "id", WRONG_ID, 1)),
+        ("em:0", {"a_pf": "x", "id": False}, Rejection("em:0", "id", WRONG_TYPE, False)),
+        ("em:0", {"id": False, "errors": [], "a_pf": "x"}, Rejection("em:0", "id", WRONG_TYPE, False)),
+    ],
+)
+def test_sift_takes_nothing_from_another_component(key: str, raw: Any, rejection: Rejection) -> None:
+    assert sift(key, raw) == ({}, (rejection,))
+
+
+def test_sift_keeps_to_the_limits_given() -> None:
+    raw = {"a_current": 300.0, "b_current": 1.0}
+    assert sift("em:0", raw) == (raw, ())
+    rejection = Rejection("em:0", "a_current", OUT_OF_RANGE, 300.0)
+    assert sift("em:0", raw, limits_for(120.0)) == ({"b_current": 1.0}, (rejection,))
+
+
+some_limits = st.sampled_from([WIDEST, limits_for(63.0), limits_for(400.0)])
+
+
+@given(
+    raw=any_statuses.flatmap(
+        lambda status: st.sampled_from(sorted(status)).map(lambda key: (key, status[key]))
+    ).flatmap(lambda named: st.tuples(st.just(named[0]), mutated(named[1])))
+    | st.tuples(st.sampled_from(KEYS), any_json),
+    limits=some_limits,
+)
+def test_what_is_sifted_passes_and_nothing_else_is_lost(raw: tuple[str, Any], limits: Limits) -> None:
+    key, told = raw
+    kept, rejections = sift(key, told, limits)
+    wrong = {rejection.field for rejection in rejections}
+    first = check(key, told, limits)
+    assert check(key, kept, limits) is None
+    assert (first is None) is (rejections == ())
+    if wrong & {None, "id"}:
+        assert (kept, len(rejections)) == ({}, 1)
+    else:
+        assert first == next(iter(rejections), None)
+        assert kept == {field: value for field, value in told.items() if field not in wrong}
+    for rejection in rejections:
+        assert rejection.key == key
+        assert rejection.reason in {WRONG_TYPE, OUT_OF_RANGE, WRONG_ID}
+        assert rejection.value is (told if rejection.field is None else told[rejection.field])

@@ -15,7 +15,7 @@ from tests.simulator.clock import Clock
 from tests.simulator.status import EM_ERRORS
 
 # Peculiarities of some releases that a personality does not have by itself.
-QUIRKS = ("status_update_toggles", "event_data_array", *EM_ERRORS)
+QUIRKS = ("status_update_toggles", "event_data_array", "mute", *EM_ERRORS)
 _SECONDS = vol.All(vol.Coerce(float), vol.Range(min=0))
 _EVERY = vol.All(int, vol.Range(min=1))
 _HTTP_MODE = {vol.Optional("mode", default="refused"): vol.In(["refused", "reset", "silent"])}

@@ -39,6 +39,7 @@ class HttpServer:
         self._sockets = WebSocketRoad(device, authenticator)
         self._listening: asyncio.Server | None = None
         self._silence = asyncio.Event()
+        self._in_flight: list[web.Request] = []
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{path:.*}", self._serve)
         app.on_response_prepare.append(_sign)
@@ -84,6 +85,22 @@ class HttpServer:
         self._socket.close()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        """Serve one request and note it in the ledger; a WebSocket notes itself and is not in flight."""
+        ledger = self._device.ledger
+        if _is_upgrade(request):
+            response = await self._answer(request)
+        else:
+            self._in_flight.append(request)
+            ledger.http_in_flight(sum(map(_has_client, self._in_flight)))
+            try:
+                response = await self._answer(request)
+            finally:
+                self._in_flight.remove(request)
+        if _has_client(request) and not isinstance(response, web.WebSocketResponse):
+            ledger.http_answered(response.status)
+        return response
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         faults = self._device.faults
         try:
             body = await request.read()
@@ -103,6 +120,8 @@ class HttpServer:
             return await self._route(request, body)
         except AuthRefusedError as refusal:
             return self._refused(refusal)
+        except web.HTTPBadRequest:  # an Upgrade that is no handshake
+            return _response(400)
 
     def _channels(self) -> int:
         """Count connections, those of WebSocket clients excepted."""
@@ -112,7 +131,7 @@ class HttpServer:
         path = request.path
         if path == "/shelly" and request.method == "GET":
             return self._bare("Shelly.GetDeviceInfo", {})
-        if path == "/rpc" and request.headers.get("Upgrade", "").lower() == "websocket":
+        if path == "/rpc" and _is_upgrade(request):
             return await self._sockets.serve(request)
         if path == "/rpc" and request.method == "POST":
             return self._framed(request, body)
@@ -159,6 +178,16 @@ class HttpServer:
         payload = self._shaper.damaged(text)
         self._device.ledger.frame_sent("http", kind if payload == text else "damaged", frame)
         return _response(status, payload, "application/json")
+
+
+def _is_upgrade(request: web.Request) -> bool:
+    """Tell whether a client wants a WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def _has_client(request: web.Request) -> bool:
+    """Tell whether somebody still waits for the answer: a client that has given up has freed its channel."""
+    return request.transport is not None and not request.transport.is_closing()
 
 
 def _shown(request: web.Request, frame: dict[str, Any]) -> Credentials | None:

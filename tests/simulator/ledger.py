@@ -1,6 +1,6 @@
 """Ground truth of one device: every watt-minute, edge and frame. Tests compare what others stored with this."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,6 +29,8 @@ class Ledger:
         self._lost: deque[Row] = deque(maxlen=EDGES)
         self._edges: deque[Row] = deque(maxlen=EDGES)
         self._frames: deque[Row] = deque(maxlen=FRAMES)
+        self._http: Counter[int] = Counter()
+        self._http_in_flight_max = 0
         self.counters: dict[str, dict[str, float]] = {}
         self.dropped = {"energy": 0, "edges": 0, "frames": 0}
         self.reported: dict[str, dict[str, Any]] = {}
@@ -73,6 +75,14 @@ class Ledger:
             "frames", self._frames, {"ts": self.now(), "road": road, "kind": kind, "components": components(frame)}
         )
 
+    def http_answered(self, status: int) -> None:
+        """Count an answer of the web server by its code."""
+        self._http[status] += 1
+
+    def http_in_flight(self, count: int) -> None:
+        """Note how many HTTP requests are being served at this moment."""
+        self._http_in_flight_max = max(self._http_in_flight_max, count)
+
     def report(self, key: str, ts: float, status: dict[str, Json]) -> None:
         """Lay what was told about a component over what was told before."""
         told = self.reported.setdefault(key, {"ts": ts, "status": {}})
@@ -80,7 +90,7 @@ class Ledger:
         told["status"].update(status)
 
     def read(self, since: float = 0.0) -> dict[str, Any]:
-        """Everything from a true time on; the minute that contains it included."""
+        """Everything from a true time on; the minute that contains it included; counts are of all time."""
         self.before_read()
         first = since - MINUTE_S
         return {
@@ -89,6 +99,8 @@ class Ledger:
             "counters": {phase: dict(wh) for phase, wh in self.counters.items()},
             "edges": _after(self._edges, "ts", since),
             "frames": _after(self._frames, "ts", since),
+            "http": {str(status): count for status, count in sorted(self._http.items())},
+            "http_in_flight_max": self._http_in_flight_max,
             "dropped": dict(self.dropped),
         }
 

@@ -126,7 +126,7 @@ class MqttRoad:
         return topics + (commands if self._settings.enable_control else [])
 
     def _greet(self, shaper: Shaper) -> None:
-        if "mqtt_silent" in self._device.faults:
+        if self._is_mute():
             return
         if self._settings.rpc_ntf:
             self._event(shaper, "NotifyFullStatus", self._device.full_status_params())
@@ -135,7 +135,7 @@ class MqttRoad:
                 self._status(key)
 
     def _notify(self, shaper: Shaper, method: str, params: dict[str, Any]) -> None:
-        if "mqtt_silent" in self._device.faults:
+        if self._is_mute():
             return
         if self._settings.rpc_ntf:
             self._event(shaper, method, params)
@@ -143,6 +143,11 @@ class MqttRoad:
             for key in params:
                 if key != "ts":
                     self._status(key)
+
+    def _is_mute(self) -> bool:
+        """Whether the device tells nothing by itself; with the quirk `mute` it still answers."""
+        faults = self._device.faults
+        return "mqtt_silent" in faults or "mute" in faults.quirks
 
     def _event(self, shaper: Shaper, method: str, params: dict[str, Any]) -> None:
         frame = frames.notification(self._device, f"{self._settings.prefix}/events", method, params)

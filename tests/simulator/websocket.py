@@ -36,6 +36,7 @@ class WebSocketRoad:
         """Serve one client until it leaves."""
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
+        self._device.ledger.http_answered(socket.status)
         self._clients += 1
         client = _Client(self._device, self._authenticator, socket, f"{self._device.id} ws {request.remote}")
         try:

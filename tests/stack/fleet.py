@@ -1,5 +1,6 @@
 """Simulated devices in a process of their own, and a typed client of their control API."""
 
+import asyncio
 import json
 import os
 import sys
@@ -163,6 +164,14 @@ class Fleet:
         ledger: dict[str, Any] = await self._ask("GET", f"/devices/{device.id}/ledger", params={"since": str(since)})
         return ledger
 
+    async def http_counts(self, device: SimulatedDevice) -> dict[int, int]:
+        """Return how many answers the web server has given since the start, by status code; 101 is a WebSocket."""
+        return {int(status): count for status, count in (await self.ledger(device))["http"].items()}
+
+    async def http_in_flight_max(self, device: SimulatedDevice) -> int:
+        """Return how many HTTP requests the device served at the same time at most, since the start."""
+        return int((await self.ledger(device))["http_in_flight_max"])
+
     async def edges(self, device: SimulatedDevice, since: float) -> list[dict[str, Any]]:
         """Return the relay's and input's edges since `since`, with `kind`, `id`, `on`, `source`."""
         edges: list[dict[str, Any]] = (await self.ledger(device, since))["edges"]
@@ -184,6 +193,22 @@ class Fleet:
     async def set_fault(self, device: SimulatedDevice, kind: str, *, seconds: float = 0, **parameters: Any) -> None:
         """Let `kind` of fault act for `seconds`; 0 until `clear_faults`."""
         await self._ask("POST", f"/devices/{device.id}/fault", json={"kind": kind, "seconds": seconds} | parameters)
+
+    async def set_fault_everywhere(
+        self,
+        kind: str,
+        *,
+        devices: Sequence[SimulatedDevice] | None = None,
+        seconds: float = 0,
+        **parameters: Any,
+    ) -> None:
+        """As `set_fault` for all devices, or for `devices`, at once."""
+        chosen = self.devices if devices is None else devices
+        await asyncio.gather(*(self.set_fault(device, kind, seconds=seconds, **parameters) for device in chosen))
+
+    async def clear_faults_everywhere(self) -> None:
+        """End every fault of every device."""
+        await asyncio.gather(*map(self.clear_faults, self.devices))
 
     async def clear_faults(self, device: SimulatedDevice) -> None:
         """End every fault of the device."""

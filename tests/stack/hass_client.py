@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode
 
 import aiohttp
 
@@ -12,7 +13,10 @@ from tests.stack.hass_socket import HassError, HassSocket
 from tests.stack.processes import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+
+
+HEALTH_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,12 @@ class HassClient:
                 raise StackError(f"{method} {path} answered {response.status}: {await response.text()}")
             return await response.json()
 
+    async def get(self, path: str, *, token: bool = True) -> tuple[int, str, Mapping[str, str]]:
+        """GET any path and return status, text and headers (names in any case), refusals too; `token`: logged in."""
+        headers = {"Authorization": f"Bearer {self.token}"} if token else {}
+        async with self._session.get(self.base_url + path, headers=headers) as response:
+            return response.status, await response.text(), response.headers
+
     async def wait_for(self, holds: Callable[[], bool], deadline_s: float, what: str) -> float:
         """Return the seconds until `holds` (asked again after each change of state); StackError when it does not."""
         loop = asyncio.get_running_loop()
@@ -154,6 +164,11 @@ class HassClient:
             raise StackError(f"The config flow of {domain} made no entry: {said}")
         return step.entry
 
+    async def flows_in_progress(self) -> list[dict[str, Any]]:
+        """Return the unfinished config flows that nobody has begun by hand, with `handler`, `step_id`, `context`."""
+        found: list[dict[str, Any]] = await self.socket.command("config_entries/flow/progress")
+        return found
+
     async def entries(self, domain: str) -> list[dict[str, Any]]:
         """Return the config entries of `domain` with `entry_id`, `title`, `state`, `reason`."""
         found: list[dict[str, Any]] = await self.socket.command("config_entries/get", domain=domain)
@@ -172,6 +187,11 @@ class HassClient:
         found = await self.socket.command("config/entity_registry/list")
         return [entity for entity in found if entity["platform"] == platform]
 
+    async def disable_entity(self, entity_id: str, disabled: bool) -> None:
+        """Disable an entity, or enable it: then its entry is reloaded by itself, 30 s later."""
+        change = {"entity_id": entity_id, "disabled_by": "user" if disabled else None}
+        await self.socket.command("config/entity_registry/update", **change)
+
     async def devices(self) -> list[dict[str, Any]]:
         """Return the device registry."""
         found: list[dict[str, Any]] = await self.socket.command("config/device_registry/list")
@@ -183,6 +203,53 @@ class HassClient:
             "recorder/statistics_during_period", start_time=start.isoformat(), statistic_ids=list(ids), period=period
         )
         return found
+
+    async def states_history(self, entity_ids: Iterable[str], since: datetime) -> dict[str, list[State]]:
+        """Return each entity's recorded states in order, attributes included; an entity without any is missing.
+
+        The first one is what held at `since`, with `since` as its `updated`. Home Assistant tells milliseconds no finer
+        than it stores them and leaves nothing out; what is newer than the recorder's last commit it does not know.
+        """
+        ids, end = ",".join(entity_ids), datetime.now(UTC) + timedelta(days=1)
+        query = {"filter_entity_id": ids, "end_time": end.isoformat(), "significant_changes_only": "0"}
+        path = f"/api/history/period/{quote(since.astimezone(UTC).isoformat())}?{urlencode(query)}"
+        states = [list(map(State.from_json, rows)) for rows in await self.rest("GET", path)]
+        return {rows[0].entity_id: rows for rows in states if rows}
+
+    async def issues(self) -> list[dict[str, Any]]:
+        """Return the repairs that Home Assistant asks for, with `domain`, `issue_id`, `severity`, `translation_key`."""
+        found: list[dict[str, Any]] = (await self.socket.command("repairs/list_issues"))["issues"]
+        return found
+
+    async def diagnostics(self, entry_id: str) -> dict[str, Any]:
+        """Return the file that the user downloads for a config entry; what the integration says is under `data`."""
+        found: dict[str, Any] = await self.rest("GET", f"/api/diagnostics/config_entry/{entry_id}")
+        return found
+
+    async def system_health(self) -> dict[str, dict[str, Any]]:
+        """Return what each domain tells about its health, complete; what it failed to find out is `{"error": …}`."""
+        health: dict[str, dict[str, Any]] = {}
+        finished = asyncio.Event()
+
+        def collect(event: dict[str, Any]) -> None:
+            match event["type"]:
+                case "initial":
+                    health.update({domain: told["info"] for domain, told in event["data"].items()})
+                case "update":
+                    answer = event["data"] if event["success"] else {"error": event["error"]}
+                    health[event["domain"]][event["key"]] = answer
+                case "finish":
+                    finished.set()
+
+        number = await self.socket.subscribe("system_health/info", collect)
+        try:
+            async with asyncio.timeout(HEALTH_S):
+                await finished.wait()
+        except TimeoutError as error:
+            raise StackError(f"Home Assistant's system health is not complete within {HEALTH_S:g} s") from error
+        finally:
+            await self.socket.unsubscribe(number)
+        return health
 
     async def check_pages(self) -> None:
         """StackError when the pages would load for ever, which they do without the list of actions."""

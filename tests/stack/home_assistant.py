@@ -23,7 +23,7 @@ USER = PASSWORD = "demo"
 START_S = 180.0
 
 # What `default_config` brings, except everything that looks for devices on the network or for services on the internet.
-COMPONENTS = ("config", "energy", "frontend", "history", "logbook")
+COMPONENTS = ("config", "diagnostics", "energy", "frontend", "history", "logbook", "repairs", "system_health")
 
 LOG_ENTRY = re.compile(r"\d{4}-\d\d-\d\d \d\d:")
 COMPLAINT = re.compile(r"\S+ \S+ (WARNING|ERROR|CRITICAL) ")
@@ -59,6 +59,11 @@ class HomeAssistant:
     def url(self) -> str:
         """The address to open in a browser."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        """Where the recorder keeps states and statistics; `tests.stack.recorder` reads it."""
+        return self.directory / "home-assistant_v2.db"
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from tests.stack.processes import Process, StackError, accepts, free_port, wait_until
@@ -103,6 +103,24 @@ class Broker:
         self.accounts[account.user] = account
         await self._write_files()
         self.process.send(signal.SIGHUP)
+
+    async def change_password(self, user: str, password: str | None = None) -> str:
+        """Give `user` another password (None: a random one) and return it; whoever has the old one is refused.
+
+        Clients that are connected with the old one are thrown out within a second, everybody else stays. A fleet was
+        told the password when it was made: its devices keep that one.
+        """
+        chosen = secrets.token_urlsafe() if password is None else password
+        await self.admit(replace(self.accounts[user], password=chosen))
+        return chosen
+
+    def suspend(self) -> None:
+        """Let the broker hang until `resume`: connections stay open, new ones are accepted by the kernel only."""
+        self.process.suspend()
+
+    def resume(self) -> None:
+        """Let a suspended broker go on."""
+        self.process.resume()
 
     async def _write_files(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -173,10 +173,18 @@ class Process:
         await self._end(signal.SIGKILL, 10.0)
 
     def send(self, number: signal.Signals) -> None:
-        """Send `number` to the living child."""
+        """Send `number` to the living child; StackError when there is none."""
         if self._child is None or self._child.returncode is not None:
             raise StackError(f"{self.name} does not run")
         self._child.send_signal(number)
+
+    def suspend(self) -> None:
+        """Let the child hang until `resume`: its connections stay open, nobody answers. It can still be ended."""
+        self.send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a suspended child go on."""
+        self.send(signal.SIGCONT)
 
     def tail(self, lines: int = TAIL_LINES) -> str:
         """Return the last lines of the log."""
@@ -191,6 +199,7 @@ class Process:
             if child.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     child.send_signal(number)
+                    child.send_signal(signal.SIGCONT)  # a suspended one would hear of it only then
                 async with asyncio.timeout(grace_s):
                     await child.wait()
         except TimeoutError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.stack.fleet import DeviceSpec, Fleet, SimulatedDevice
-from tests.stack.home_assistant import HomeAssistant, set_up_mqtt
+from tests.stack.home_assistant import INTEGRATION, HomeAssistant, set_up_mqtt
 from tests.stack.mosquitto import Broker
 
 if TYPE_CHECKING:
@@ -85,24 +85,43 @@ def mac_of(device: SimulatedDevice) -> str:
 
 @contextlib.asynccontextmanager
 async def raise_stage(
-    directory: Path, specs: Sequence[DeviceSpec], *, ports: Ports = Ports(), report: Report = silent
+    directory: Path,
+    specs: Sequence[DeviceSpec],
+    *,
+    ports: Ports = Ports(),
+    report: Report = silent,
+    options: Sequence[str] = (),
+    settings: dict[str, Any] | None = None,
+    custom_components: Sequence[Path] = (),
+    mqtt: bool = True,
 ) -> AsyncIterator[Stage]:
-    """Start everything up to Home Assistant with MQTT set up; devices are added by `Stage.add_device`."""
+    """Start everything up to Home Assistant with MQTT set up; devices are added by `Stage.add_device`.
+
+    `options` go to the simulator's command line, such as `("--speed", "60")`; `settings` are laid over Home Assistant's
+    configuration.yaml, section by section; `custom_components` come beside ours. Without `mqtt` the devices reach the
+    broker, but Home Assistant knows nothing of it.
+    """
     async with contextlib.AsyncExitStack() as running:
         broker = Broker(directory / "mosquitto", port=ports.broker)
         async with report(f"Mosquitto on {broker.host}:{broker.port}"):
             await running.enter_async_context(broker)
-        fleet = Fleet(directory / "simulator", specs, broker=broker)
+        fleet = Fleet(directory / "simulator", specs, broker=broker, options=options)
         async with report(f"Virtual devices: {', '.join(spec.model for spec in specs)}"):
             await running.enter_async_context(fleet)
             await fleet.process.wait_until(fleet.connected, 15, "Every device reaches the broker")
-        home_assistant = HomeAssistant(directory / "home-assistant", port=ports.home_assistant)
+        home_assistant = HomeAssistant(
+            directory / "home-assistant",
+            port=ports.home_assistant,
+            custom_components=(INTEGRATION, *custom_components),
+            settings=settings,
+        )
         async with report(f"Home Assistant at {home_assistant.url}"):
             await running.enter_async_context(home_assistant)
         client = await running.enter_async_context(home_assistant.client())
-        async with report("MQTT in Home Assistant, through its config flow"):
-            await _forget_entries(client)
-            await set_up_mqtt(client, broker)
+        await _forget_entries(client)
+        if mqtt:
+            async with report("MQTT in Home Assistant, through its config flow"):
+                await set_up_mqtt(client, broker)
         yield Stage(broker=broker, fleet=fleet, home_assistant=home_assistant, client=client)
 
 

@@ -1,11 +1,13 @@
 """The Shelly Gen2+ protocol in plain Python: decode, keep, validate and ask; no Home Assistant.
 
-Reading order: `errors` · `frame` (bytes) · `session` (which reply to which request) · `validation`, `components` and
-`decoding` (what a status may hold, and what it means) · `device` (all statuses of one device) · `link`, `http_link`
-and `auth` (roads to a device) · `client` (all of it together, on asyncio).
+Reading order: `errors` · `frame` (bytes) · `session` and `rpc` (which reply to which request) · `validation`,
+`consistency`, `counters`, `components` and `decoding` (what a status may hold, and what it means) · `device_info`,
+`device`, `clock` and `intake` (all that one device tells, in order) · `link`, `http_link` and `auth` (roads to a
+device) · `backoff`, `breaker`, `policy` and `failover` (which road, and when) · `client` and `health` (all together).
 """
 
-from .client import Client, Update
+from .breaker import BreakerState
+from .client import Client
 from .components import (
     CloudStatus,
     Component,
@@ -25,7 +27,8 @@ from .components import (
     TemperatureStatus,
     WifiStatus,
 )
-from .device import Applied, Device, DeviceInfo, supported
+from .device import Applied, Device
+from .device_info import DeviceInfo, supported
 from .errors import (
     AuthError,
     DeviceMismatchError,
@@ -37,16 +40,22 @@ from .errors import (
     ShellyError,
     UnsupportedDeviceError,
 )
+from .failover import State
 from .frame import Event, Json, Notification, NotificationMethod, Response, RpcFault
+from .health import ClockHealth, Health, Level, LinkHealth, WrongReading
 from .http_link import HttpLink, fetch_info
-from .link import Link, Transport
+from .intake import Update
+from .link import Link, Signal, Transport
+from .policy import Policy
 from .session import Reply, Request, Session
 from .validation import Rejection
 
 __all__ = [
     "Applied",
     "AuthError",
+    "BreakerState",
     "Client",
+    "ClockHealth",
     "CloudStatus",
     "Component",
     "Device",
@@ -59,12 +68,15 @@ __all__ = [
     "EthStatus",
     "Event",
     "FrameError",
+    "Health",
     "HttpLink",
     "InputStatus",
     "Json",
+    "Level",
     "Link",
     "LinkClosedError",
     "LinkError",
+    "LinkHealth",
     "LinkTimeoutError",
     "MqttStatus",
     "Notification",
@@ -72,6 +84,7 @@ __all__ = [
     "Phase",
     "PhaseEnergy",
     "PhaseReading",
+    "Policy",
     "Rejection",
     "Reply",
     "Request",
@@ -80,6 +93,8 @@ __all__ = [
     "RpcFault",
     "Session",
     "ShellyError",
+    "Signal",
+    "State",
     "SwitchCounts",
     "SwitchStatus",
     "SysStatus",
@@ -88,6 +103,7 @@ __all__ = [
     "UnsupportedDeviceError",
     "Update",
     "WifiStatus",
+    "WrongReading",
     "fetch_info",
     "supported",
 ]

@@ -1,78 +1,37 @@
 """One device as last heard of: who it is, what it is set to, and the status of each component.
 
 A device tells its whole status when asked (or after it connected) and then only what changed. `Device` lays each
-notification over what is known; whatever does not pass `validation` is left out, with the reason, and changes nothing.
+notification over what is known. Whatever was overtaken, said twice, impossible or contradictory is left out field by
+field, with the reason; the last good values stay.
 https://shelly-api-docs.shelly.cloud/gen2/General/Notifications
+
+How it orders. The same component is told on several roads, some frames twice, some late. Each carries the device's
+time `ts`; what is older than the last of its component is left out. A status that was asked for counts as of the moment
+of asking, and leaves alone what has been told since.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 from .components import Component
+from .consistency import contradictions
+from .counters import CounterGuard
 from .decoding import build, kind_of
-from .errors import FrameError, UnsupportedDeviceError
-from .frame import Event, Notification, NotificationMethod, events, is_ts
-from .validation import Rejection, check, table_of
+from .device_info import DeviceInfo
+from .errors import FrameError
+from .frame import Event, Notification, NotificationMethod, events
+from .validation import Rejection, check, limits_for, rated_current_a, sift, table_of
 
-LATE_S = 15.0
-"""A notification this much older than the last of its component, or less, was overtaken on its way and is left out.
-Four seconds late were seen in the field; a larger step back is the device's clock being put right."""
-
-TOO_LATE = "overtaken"
+OVERTAKEN = "overtaken"
+"""Older than what is known of the component."""
+REPEATED = "repeated"
+"""Said before, to the letter and the hundredth of a second."""
+DROPS = frozenset({OVERTAKEN, REPEATED})
+"""Reasons that say nothing against the device: such things happen on the way."""
 
 _NOTIFY_STATUS = NotificationMethod.STATUS
-
-_MAC = re.compile(r"[0-9A-F]{12}")
-
-
-class DeviceInfo(NamedTuple):
-    """The answer to Shelly.GetDeviceInfo: `firmware` is the version, `profile` is `None` where there is no choice."""
-
-    id: str
-    mac: str
-    model: str
-    app: str
-    generation: int
-    firmware: str
-    firmware_id: str
-    name: str | None
-    auth_enabled: bool
-    profile: str | None
-
-    @classmethod
-    def parse(cls, raw: Any) -> Self:
-        """Read a device info. Raises `FrameError` if it is none, `UnsupportedDeviceError` for a first generation."""
-        if type(raw) is not dict:
-            raise FrameError("no device info")
-        if "gen" not in raw and type(model := raw.get("type")) is str:
-            raise UnsupportedDeviceError(model)
-        info = cls(
-            id=_typed(raw, "id", str),
-            mac=_typed(raw, "mac", str).upper(),
-            model=_typed(raw, "model", str),
-            app=_typed(raw, "app", str),
-            generation=_typed(raw, "gen", int),
-            firmware=_typed(raw, "ver", str),
-            firmware_id=_typed(raw, "fw_id", str),
-            name=_typed(raw, "name", str) if raw.get("name") else None,
-            auth_enabled=_typed(raw, "auth_en", bool),
-            profile=_typed(raw, "profile", str) if raw.get("profile") else None,
-        )
-        if not info.id or _MAC.fullmatch(info.mac) is None:
-            raise FrameError("no device info")
-        return info
-
-
-def supported(info: DeviceInfo) -> bool:
-    """Tell whether this is a Pro 3 or a Pro 3EM of any clamp size; unknown model revisions of them count.
-
-    A Pro 3EM-400 calls its app Pro3EM, too; a 3EM-63 is known by its model.
-    """
-    known_app = info.app == "Pro3" or info.app.startswith("Pro3EM")
-    return info.generation > 1 and (known_app or info.model.startswith("SPEM-003"))
 
 
 class Applied(NamedTuple):
@@ -81,6 +40,14 @@ class Applied(NamedTuple):
     changed: frozenset[str]
     rejections: tuple[Rejection, ...] = ()
     events: tuple[Event, ...] = ()
+
+
+class Wrong(NamedTuple):
+    """A field that has had no good value since `since`, in seconds of the clock that `apply` is given."""
+
+    since: float
+    last: Rejection
+    times: int
 
 
 _NOTHING = Applied(frozenset())
@@ -93,14 +60,19 @@ def _one_changed(key: str) -> Applied:
 
 
 class Device:
-    """Holds one device; every value it returns is immutable or a copy."""
+    """Holds one device; every value it returns is immutable or a copy. `now` is seconds of any monotonic clock."""
 
     def __init__(self, info: DeviceInfo) -> None:
         self.info = info
         self._config: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
         self._status: dict[str, dict[str, Any]] = {}
         self._ts: dict[str, float] = {}
+        self._event_ts: dict[tuple[str, str], float] = {}
         self._decoded: dict[str, Component | None] = {}
+        self._limits = limits_for(None)
+        self.counters = CounterGuard(self._limits.max_power_w)
+        self.wrong: dict[tuple[str, str | None], Wrong] = {}
+        """What the device keeps telling wrong, by component and field; gone with the next good value."""
         self.ready = False
         """Whether a full status was applied; until then there is nothing to lay a notification over."""
 
@@ -121,60 +93,62 @@ class Device:
         self._config = MappingProxyType(
             {key: MappingProxyType(config) for key, config in raw.items() if type(config) is dict}
         )
+        ct_types = (config.get("ct_type") for config in self._config.values())
+        ct_type = next((ct_type for ct_type in ct_types if isinstance(ct_type, str)), None)
+        self._limits = limits_for(rated_current_a(self.info.model, ct_type))
+        self.counters.max_power_w = self._limits.max_power_w
 
-    def apply_full_status(self, raw: Any, ts: float | None = None) -> Applied:
-        """Take the answer to Shelly.GetStatus; without `ts`, the device's clock is in it. Raises `FrameError`.
+    def apply_full_status(self, raw: Any, ts: float | None, now: float) -> Applied:
+        """Take a whole status as of `ts`. Raises `FrameError` if it is none.
 
-        Components that are not in it are gone, unless it was overtaken; one that is rejected stays as it was.
+        Components that are not in it are gone, and what has been told since stays as it is.
         """
         if type(raw) is not dict:
             raise FrameError("no status")
         changed = [key for key in self._status if key not in raw and not self._overtaken(key, ts)]
         for key in changed:
             self._drop(key)
-        rejections = []
-        # The clock in the status counts whole seconds: it cannot tell whether the answer was overtaken.
-        clock = _clock_of(raw) if ts is None else None
+        rejections: list[Rejection] = []
         for key, status in raw.items():
-            outcome = self._lay(key, status, ts, whole=True)
-            if isinstance(outcome, Rejection):
-                rejections.append(outcome)
-                continue
-            if outcome:
+            if not self._overtaken(key, ts) and self._lay(key, status, ts, now, rejections, whole=True):
                 changed.append(key)
-            if clock is not None and not self._overtaken(key, clock):
-                self._ts[key] = clock
         self.ready = True
         return Applied(frozenset(changed), tuple(rejections))
 
-    def apply_component(self, key: str, raw: Any) -> Applied:
-        """Take the whole status of one component, the answer to a method like Switch.GetStatus."""
-        outcome = self._lay(key, raw, None, whole=True)
-        if isinstance(outcome, Rejection):
-            return Applied(frozenset(), (outcome,))
-        return Applied(frozenset((key,) if outcome else ()))
+    def apply_component(self, key: str, raw: Any, ts: float | None, now: float) -> Applied:
+        """Take the whole status of one component as of `ts`, the answer to a method like Switch.GetStatus."""
+        rejections: list[Rejection] = []
+        changed = not self._overtaken(key, ts) and self._lay(key, raw, ts, now, rejections, whole=True)
+        return Applied(frozenset((key,) if changed else ()), tuple(rejections))
 
-    def apply(self, notification: Notification) -> Applied:
+    def apply(self, notification: Notification, now: float) -> Applied:
         """Lay a notification over what is known. Raises `FrameError` for an event list that is none."""
         ts = notification.ts
         if notification.method is not _NOTIFY_STATUS:
-            if notification.method is NotificationMethod.FULL_STATUS:
-                if "sys" not in notification.params:
-                    raise FrameError("no status")
-                return self.apply_full_status(notification.params, ts)
-            return Applied(frozenset(), (), events(notification))
+            if notification.method is NotificationMethod.EVENT:
+                return self._take_events(notification)
+            if "sys" not in notification.params:
+                raise FrameError("no status")
+            return self.apply_full_status(notification.params, ts, now)
         if not self.ready:
             return _NOTHING
-        changed, rejections = [], []
+        changed: list[str] = []
+        rejections: list[Rejection] = []
         for key, delta in notification.params.items():
-            outcome = self._lay(key, delta, ts, whole=False)
-            if outcome is True:
+            if delta is None and not _is_status(notification.params):
+                raise FrameError("no status")
+            if ts is not None and ts < self._ts.get(key, ts):
+                rejections.append(Rejection(key, None, OVERTAKEN, ts))
+            elif self._lay(key, delta, ts, now, rejections, whole=False):
                 changed.append(key)
-            elif outcome is not False:
-                rejections.append(outcome)
         if not rejections and len(changed) == 1:
             return _one_changed(changed[0])
         return Applied(frozenset(changed), tuple(rejections))
+
+    def forget_order(self) -> None:
+        """Forget all times: the device's clock was put back, so they say nothing about what comes."""
+        self._ts.clear()
+        self._event_ts.clear()
 
     def keys(self, kind: str) -> tuple[str, ...]:
         """Return the keys of all components of a kind, as `em` or `script`, by id."""
@@ -198,45 +172,87 @@ class Device:
         name = self._config.get(key, {}).get("name")
         return name if isinstance(name, str) and name else None
 
-    def ts_of(self, key: str) -> float | None:
-        """Return the device's time of what is known of a component, in Unix seconds; `None` if it did not say."""
-        return self._ts.get(key)
-
     def _of[ComponentT: Component](self, kind: type[ComponentT]) -> Iterator[tuple[str, ComponentT]]:
         for key in self.keys(kind_of(kind)):
             component = self.get(key)
             if isinstance(component, kind):
                 yield key, component
 
-    def _lay(self, key: str, delta: Any, ts: float | None, *, whole: bool) -> bool | Rejection:
+    def _lay(
+        self, key: str, delta: Any, ts: float | None, now: float, rejections: list[Rejection], *, whole: bool
+    ) -> bool:
         """Lay `delta` over the status of a component, or over nothing if it is the `whole` status.
 
-        Returns whether the component changed, or why `delta` was left out.
+        Returns whether the component changed; adds to `rejections` what was left out.
         """
-        if self._overtaken(key, ts):
-            return Rejection(key, None, TOO_LATE, ts)
         known = self._status.get(key)
         if delta is None and not whole:
             return known is not None and self._drop(key)
-        rejection = check(key, delta)
-        if rejection is not None:
-            return rejection
+        before = len(rejections)
+        told = delta
+        if check(key, delta, self._limits) is not None:
+            delta, refused = sift(key, delta, self._limits)
+            rejections += refused
+            if not delta:
+                self._judge(key, told, rejections[before:], now)
+                return False
+        status = overlay({} if whole or known is None else known, delta, key)
+        rejections += contradictions(key, status)
+        if self.counters.watches(key):
+            refused_fields = {rejection.field for rejection in rejections[before:]}
+            told_well = {field: value for field, value in delta.items() if field not in refused_fields}
+            rejections += self.counters.admit(key, told_well, now)
+        if self.wrong or len(rejections) > before:
+            _keep_last_good(status, known, rejections[before:])
+            self._judge(key, told, rejections[before:], now)
+        if status == known:
+            if ts is not None and ts == self._ts.get(key) and len(rejections) == before:
+                rejections.append(Rejection(key, None, REPEATED, ts))
+            elif ts is not None:
+                self._ts[key] = ts
+            return False
         if ts is not None:
             self._ts[key] = ts
-        status = overlay({} if whole or known is None else known, delta, key)
-        if status == known:
-            return False
         self._status[key] = status
         self._decoded.pop(key, None)
         return True
 
+    def _judge(self, key: str, told: Any, rejections: list[Rejection], now: float) -> None:
+        """Remember what a component tells wrong for how long, and forget what it tells right again."""
+        fields = told if type(told) is dict else {}
+        refused = {rejection.field: rejection for rejection in rejections}
+        for field, rejection in refused.items():
+            since, _, times = self.wrong.get((key, field), (now, None, 0))
+            self.wrong[key, field] = Wrong(since, rejection, times + 1)
+        for wrong_key, field in tuple(self.wrong):
+            if wrong_key == key and field not in refused and (field is None or field in fields):
+                del self.wrong[key, field]
+
+    def _take_events(self, notification: Notification) -> Applied:
+        """Pass on what has not been passed on: a repeated event must not press a button twice."""
+        fresh: list[Event] = []
+        rejections: list[Rejection] = []
+        for event in events(notification):
+            name = (event.component, event.event)
+            if event.ts is not None and event.ts <= self._event_ts.get(name, -1.0):
+                late = OVERTAKEN if event.ts < self._event_ts[name] else REPEATED
+                rejections.append(Rejection(event.component, event.event, late, event.ts))
+                continue
+            if event.ts is not None:
+                self._event_ts[name] = event.ts
+            fresh.append(event)
+        return Applied(frozenset(), tuple(rejections), tuple(fresh))
+
     def _overtaken(self, key: str, ts: float | None) -> bool:
-        return ts is not None and 0.0 < self._ts.get(key, ts) - ts <= LATE_S
+        return ts is not None and ts < self._ts.get(key, ts)
 
     def _drop(self, key: str) -> Literal[True]:
         del self._status[key]
         self._decoded.pop(key, None)
         self._ts.pop(key, None)
+        self.counters.forget(key)
+        for name in [name for name in self.wrong if name[0] == key]:
+            del self.wrong[name]
         return True
 
 
@@ -262,18 +278,21 @@ def overlay(status: Mapping[str, Any], delta: Mapping[str, Any], key: str) -> di
     return merged
 
 
-def _clock_of(status: Mapping[str, Any]) -> float | None:
-    system = status.get("sys")
-    clock = system.get("unixtime") if type(system) is dict else None
-    return clock if is_ts(clock) else None
+def _keep_last_good(status: dict[str, Any], known: Mapping[str, Any] | None, rejections: list[Rejection]) -> None:
+    for rejection in rejections:
+        field = rejection.field
+        if field is None:
+            continue
+        if known is not None and field in known:
+            status[field] = known[field]
+        else:
+            status.pop(field, None)
+
+
+def _is_status(params: Mapping[str, Any]) -> bool:
+    """Tell whether a status is in order: in a damaged one, null must not remove a component."""
+    return all(status is None or type(status) is dict for status in params.values())
 
 
 def _by_number(key: str) -> tuple[int, str]:
     return len(key), key
-
-
-def _typed[ValueT](raw: Mapping[str, Any], field: str, kind: type[ValueT]) -> ValueT:
-    value = raw.get(field)
-    if type(value) is not kind:
-        raise FrameError("no device info")
-    return value

@@ -1,6 +1,7 @@
 """The HTTP road to a device: each frame is one POST, its reply the answer."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -9,12 +10,15 @@ import aiohttp
 from yarl import URL
 
 from .auth import USERNAME, refusal
-from .device import DeviceInfo
+from .device_info import DeviceInfo
 from .errors import AuthError, FrameError, LinkClosedError, LinkError, LinkTimeoutError
 from .frame import MAX_FRAME_BYTES, decode_json
-from .link import Transport
+from .link import Signal, Transport
 
 TIMEOUT_S = 10.0
+
+BUSY_S = 1.0
+"""All six connections of a device are taken: somebody else will be done soon."""
 
 
 class HttpLink:
@@ -42,9 +46,10 @@ class HttpLink:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._digest = self._fresh_digest()
         self._turn = asyncio.Lock()
+        self._not_before = -math.inf
         self._on_frame: Callable[[bytes], None] | None = None
 
-    async def open(self, on_frame: Callable[[bytes], None]) -> None:
+    async def open(self, on_frame: Callable[[bytes], None], _on_signal: Callable[[Signal, str], None]) -> None:
         """Remember whom to tell; there is no lasting connection."""
         self._on_frame = on_frame
 
@@ -53,7 +58,13 @@ class HttpLink:
         async with self._turn:
             if self._on_frame is None:
                 raise LinkClosedError("the link is not open")
-            body = await self._post(frame)
+            await self._leave_alone()
+            try:
+                body = await self._post(frame)
+            except LinkError as err:
+                if err.retry_after_s is not None:
+                    self._not_before = asyncio.get_running_loop().time() + err.retry_after_s
+                raise
             if self._on_frame is None:
                 raise LinkClosedError("the link was closed while it waited")
             self._on_frame(body)
@@ -61,6 +72,14 @@ class HttpLink:
     async def close(self) -> None:
         """Pass nothing on any more. Safe to call twice."""
         self._on_frame = None
+
+    async def _leave_alone(self) -> None:
+        """Wait as long as the device has asked for; raises `LinkError` if that is longer than an answer may take."""
+        pause = self._not_before - asyncio.get_running_loop().time()
+        if pause > self.timeout_s:
+            raise LinkError("the device wants to be left alone", retry_after_s=pause)
+        if pause > 0:
+            await asyncio.sleep(pause)
 
     async def _post(self, frame: bytes) -> bytes:
         try:
@@ -149,10 +168,18 @@ def _url(host: str, port: int, path: str) -> URL:
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     """Read an answer of at most the size of a frame."""
     if response.status != HTTPStatus.OK:
-        raise LinkError(f"HTTP status {response.status}")
+        raise LinkError(f"HTTP status {response.status}", retry_after_s=_retry_after_s(response))
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MAX_FRAME_BYTES:
             raise FrameError("too long")
     return bytes(body)
+
+
+def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
+    """Return how long the device wants to be left alone: a 503 is that even without saying for how long."""
+    told = response.headers.get("Retry-After", "")
+    if told.isdecimal() and told.isascii():
+        return float(told[:6])
+    return BUSY_S if response.status == HTTPStatus.SERVICE_UNAVAILABLE else None

@@ -12,6 +12,16 @@ class Transport(StrEnum):
     HTTP = "http"
 
 
+class Signal(StrEnum):
+    """What a link knows besides frames. Only a link over a broker has any."""
+
+    CONNECTED = "connected"
+    """The broker is there, and will deliver what the device sends."""
+    DISCONNECTED = "disconnected"
+    OFFLINE = "offline"
+    """The broker says that the device has just left it."""
+
+
 class Link(Protocol):
     """Carries frames to one device and back. Every failure is a `LinkError` or, for a password, an `AuthError`."""
 
@@ -23,11 +33,14 @@ class Link(Protocol):
     def timeout_s(self) -> float:
         """How long an answer may take on this link, in seconds."""
 
-    async def open(self, on_frame: Callable[[bytes], None]) -> None:
-        """Get ready to send; from now on `on_frame` is called with every frame the device sends this way."""
+    async def open(self, on_frame: Callable[[bytes], None], on_signal: Callable[[Signal, str], None]) -> None:
+        """Get ready to send; from now on `on_frame` is called with every frame the device sends this way.
+
+        A link over a broker opens without it, too, and calls `on_signal` when it comes or goes, with the reason.
+        """
 
     async def send(self, frame: bytes) -> None:
         """Send a request; its reply arrives through `on_frame`, before or after this returns."""
 
     async def close(self) -> None:
-        """Let go of everything. `on_frame` is not called any more. Safe to call twice, and without `open`."""
+        """Let go of everything. Neither callback is called any more. Safe to call twice, and without `open`."""

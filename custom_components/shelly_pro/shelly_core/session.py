@@ -1,9 +1,8 @@
 """One RPC session, without I/O: bytes in, replies and notifications out.
 
 How it works. `request` numbers a request and gives the bytes to send; the session remembers it until its reply
-arrives (`handle`), its deadline passes (`expire`) or nobody waits any more (`cancel`), whichever is first. A reply
-that comes later than that, or was never asked for, is counted and otherwise ignored. There is no clock: `now` is
-passed in, in seconds of any monotonic clock, and `next_deadline` says when to call `expire` at the latest.
+arrives (`handle`) or nobody waits any more (`cancel`). A reply that comes later, or was never asked for, is counted and
+otherwise ignored. There is no clock: `now` is passed in, in seconds of any monotonic clock.
 """
 
 from collections.abc import Mapping
@@ -23,9 +22,10 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """The device's answer to `request`: a result, or the error with which it refused."""
+    """The answer of `source` to `request`: a result, or the error with which it refused."""
 
     request: Request
+    source: str
     result: Json
     error: RpcFault | None
 
@@ -60,18 +60,7 @@ class Session:
             self.unknown_replies += 1
             return None
         del self._pending[request.id]
-        return Reply(request, frame.result, frame.error)
-
-    def expire(self, now: float) -> tuple[Request, ...]:
-        """Give up the requests whose deadline has come, and return them."""
-        expired = tuple(request for request in self._pending.values() if now >= request.deadline)
-        for request in expired:
-            del self._pending[request.id]
-        return expired
-
-    def next_deadline(self) -> float | None:
-        """Return when the next request is given up; `None` while none waits."""
-        return min((request.deadline for request in self._pending.values()), default=None)
+        return Reply(request, frame.source, frame.result, frame.error)
 
     def cancel(self, request_id: int) -> bool:
         """Stop waiting for a request; `False` if it did not wait any more."""

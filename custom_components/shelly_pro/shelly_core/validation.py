@@ -1,10 +1,13 @@
 """Is what a component reports of the right type and physically possible? One table, by kind and field.
 
-What fails is rejected whole, with the reason. The limits are wide: they catch broken data, not rare readings.
+`check` finds the first fault, `sift` leaves out what is at fault and keeps the rest. The limits are wide: they catch
+broken data, not rare readings. They follow the clamps of the meter, where these are known: see `limits_for`.
 A field that the table does not name may hold anything, since nothing reads it.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
@@ -66,11 +69,15 @@ _FLAG = Rule(frozenset((bool,)))
 _TEXT = Rule(frozenset((str,)))
 _NAMES = Rule(frozenset((list,)), gone_when_null=True, items=_TEXT)
 
-# A Pro 3EM measures up to 280 V and, with the largest clamps, 400 A a phase; what is beyond is reported with an error
-# "out_of_range", so the limits leave room for it.
-_VOLTAGE_V = _number(0, 1_000)
-_CURRENT_A = _number(0, 2_000)
-_POWER_W = _number(-1_000_000, 1_000_000)
+MAX_VOLTAGE_V = 500.0
+"""A Pro 3EM measures up to 280 V; what is beyond is reported with an error "out_of_range", so there is room for it."""
+OVERLOAD = 2.0
+"""What a clamp may report, as a multiple of the current that it is made for."""
+PHASES = 3
+_WIDEST_A = 1_000.0
+"""The current of clamps larger than any that exist: the largest are for 400 A."""
+
+_VOLTAGE_V = _number(0, MAX_VOLTAGE_V)
 _PF = _number(-1.05, 1.05)
 _FREQ_HZ = _number(0, 100)
 _ENERGY_WH = _number(0, 1e13)
@@ -87,14 +94,6 @@ def _object(**inner: Rule) -> Rule:
 
 
 _COUNTS = ("on_time", "on_time_rst_ts", "switch_on", "switch_on_rst_ts", "on_above_thr", "on_above_thr_rst_ts")
-_PHASE_READING = {
-    "current": _CURRENT_A,
-    "voltage": _VOLTAGE_V,
-    "act_power": _POWER_W,
-    "aprt_power": _POWER_W,
-    "pf": _PF,
-    "freq": _FREQ_HZ,
-}
 _PHASE_ENERGY = {"total_act_energy": _ENERGY_WH, "total_act_ret_energy": _ENERGY_WH}
 
 
@@ -102,7 +101,34 @@ def _by_phase(rules: Mapping[str, Rule]) -> dict[str, Rule]:
     return {f"{phase}_{field}": rule for phase in "abc" for field, rule in rules.items()}
 
 
-RULES: Mapping[str, Mapping[str, Rule]] = {
+def _meter_rules(rated_a: float) -> dict[str, dict[str, Rule]]:
+    """Return the rules of what is measured by clamps made for a current."""
+    current_a = OVERLOAD * rated_a
+    power_w = MAX_VOLTAGE_V * current_a
+    phase = {
+        "current": _number(0, current_a),
+        "voltage": _VOLTAGE_V,
+        "act_power": _number(-power_w, power_w),
+        "aprt_power": _number(-power_w, power_w),
+        "pf": _PF,
+        "freq": _FREQ_HZ,
+        "errors": _NAMES,
+    }
+    return {
+        "em": {
+            **_by_phase(phase),
+            "n_current": _number(0, current_a),
+            "n_errors": _NAMES,
+            "total_current": _number(0, PHASES * current_a),
+            "total_act_power": _number(-PHASES * power_w, PHASES * power_w),
+            "total_aprt_power": _number(-PHASES * power_w, PHASES * power_w),
+            "errors": _NAMES,
+        },
+        "em1": {**phase, "calibration": _TEXT, "flags": _NAMES},
+    }
+
+
+_RULES: Mapping[str, Mapping[str, Rule]] = {
     "switch": {
         "output": _FLAG,
         "source": _TEXT,
@@ -111,31 +137,21 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "timer_duration": _SECONDS._replace(gone_when_null=True),
         "errors": _NAMES,
         "counts": _object(**dict.fromkeys(_COUNTS, _COUNT)),
-        "apower": _POWER_W,
+        "apower": _number(-1_000_000, 1_000_000),
         "voltage": _VOLTAGE_V,
-        "current": _CURRENT_A,
+        "current": _number(0, 2_000),
         "pf": _PF,
         "freq": _FREQ_HZ,
         "aenergy": _object(total=_ENERGY_WH),
         "ret_aenergy": _object(total=_ENERGY_WH),
     },
     "input": {"state": _FLAG},
-    "em": {
-        **_by_phase({**_PHASE_READING, "errors": _NAMES}),
-        "n_current": _CURRENT_A,
-        "n_errors": _NAMES,
-        "total_current": _CURRENT_A,
-        "total_act_power": _POWER_W,
-        "total_aprt_power": _POWER_W,
-        "errors": _NAMES,
-    },
     "emdata": {
         **_by_phase(_PHASE_ENERGY),
         "total_act": _ENERGY_WH,
         "total_act_ret": _ENERGY_WH,
         "errors": _NAMES,
     },
-    "em1": {**_PHASE_READING, "calibration": _TEXT, "errors": _NAMES, "flags": _NAMES},
     "em1data": {**_PHASE_ENERGY, "errors": _NAMES},
     "temperature": {"tC": _TEMPERATURE_C, "errors": _NAMES},
     "sys": {
@@ -153,6 +169,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "mqtt": {"connected": _FLAG},
     "cloud": {"connected": _FLAG},
 }
+"""The rules of what the clamps have no part in."""
+
 MAX_ID_DIGITS = 4
 _ID = _number(0, 10**MAX_ID_DIGITS - 1)
 
@@ -178,14 +196,57 @@ _SINGLE = frozenset({"sys", "wifi", "eth", "mqtt", "cloud"})
 """The components of which a device has one, without a number."""
 
 _NO_TABLE = Table.of({})
-_TABLES = {kind: Table.of(rules if kind in _SINGLE else {**rules, "id": _ID}) for kind, rules in RULES.items()}
 
 
-@lru_cache(maxsize=512)
-def table_of(key: str) -> tuple[str, int, Table]:
+def _tables(rules: Mapping[str, Mapping[str, Rule]]) -> dict[str, Table]:
+    return {kind: Table.of(fields if kind in _SINGLE else {**fields, "id": _ID}) for kind, fields in rules.items()}
+
+
+_TABLES = _tables(_RULES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """What a device may report."""
+
+    tables: Mapping[str, Table]
+    """The rules by kind of component."""
+    max_power_w: float
+    """The most that all phases of its meter can carry together."""
+
+
+@lru_cache(maxsize=64)
+def limits_for(rated_current_a: float | None) -> Limits:
+    """Return the limits of a device whose clamps are made for a current; `None`, not known, gives the widest."""
+    rated_a = _WIDEST_A if rated_current_a is None else rated_current_a
+    return Limits(
+        tables={**_TABLES, **_tables(_meter_rules(rated_a))},
+        max_power_w=PHASES * MAX_VOLTAGE_V * OVERLOAD * rated_a,
+    )
+
+
+WIDEST = limits_for(None)
+
+_CT_TYPE = re.compile(r"(?:3x)?([1-9][0-9]{1,2})A")
+_RATED_BY_MODEL = {"400": 400.0, "120": 120.0, "63": 63.0, "CEBEU": 120.0}
+"""The current by the end of the model's name: `SPEM-003CEBEU` is sold with clamps for 120 A."""
+
+
+def rated_current_a(model: str, ct_type: str | None) -> float | None:
+    """Return the current that the clamps of a meter are made for, `None` if nothing tells.
+
+    `ct_type` is a setting of `em` and `em1`, as `120A` or `3x63A`. It comes first: most models take other clamps.
+    """
+    if ct_type is not None and (match := _CT_TYPE.fullmatch(ct_type)) is not None:
+        return float(match[1])
+    return next((rated_a for ending, rated_a in _RATED_BY_MODEL.items() if model.endswith(ending)), None)
+
+
+@lru_cache(maxsize=1024)
+def table_of(key: str, limits: Limits = WIDEST) -> tuple[str, int, Table]:
     """Return kind, id and rules of component `key`, as `em:0`; the kind is "" and the rules none if it has no table."""
     kind, colon, number = key.partition(":")
-    table = _TABLES.get(kind)
+    table = limits.tables.get(kind)
     if table is None or (kind in _SINGLE) is bool(colon):
         return "", 0, _NO_TABLE
     if not colon:
@@ -195,15 +256,14 @@ def table_of(key: str) -> tuple[str, int, Table]:
     return kind, int(number), table
 
 
-def check(key: str, raw: Any) -> Rejection | None:
-    """Return why `raw`, all or part of the status of component `key`, cannot be taken; `None` if it can."""
+def check(key: str, raw: Any, limits: Limits = WIDEST) -> Rejection | None:
+    """Return why `raw`, all or part of the status of component `key`, cannot be taken whole; `None` if it can."""
     if type(raw) is not dict:
         return Rejection(key, None, WRONG_TYPE, raw)
-    _, number, table = table_of(key)
+    _, number, (rules, bounds, _) = table_of(key, limits)
     # A notification may lack the id; the key has it anyway.
-    if raw.get("id", number) != number and "id" in table.bounds:
+    if raw.get("id", number) != number and "id" in bounds:
         return Rejection(key, "id", WRONG_ID, raw["id"])
-    rules, bounds, _ = table
     try:
         for field, value in raw.items():
             low, high = bounds[field]
@@ -213,14 +273,31 @@ def check(key: str, raw: Any) -> Rejection | None:
             elif value is not None:
                 return Rejection(key, field, WRONG_TYPE, value)
     except KeyError:
-        return _check_each(key, raw, rules)
+        return next(_faults(key, raw, rules), None)
     return None
 
 
-def _check_each(key: str, raw: Mapping[str, Any], rules: Mapping[str, Rule]) -> Rejection | None:
-    """As `check`, for a component with fields that are not numbers, or that the table does not name."""
+def sift(key: str, raw: Any, limits: Limits = WIDEST) -> tuple[dict[str, Any], tuple[Rejection, ...]]:
+    """Return the fields of `raw` that can be taken, and why each of the others cannot.
+
+    An object, as the temperature of a relay, is taken or left whole. What is no object or has the wrong id is about
+    nothing that is known, so nothing of it is taken. The fields left pass `check`.
+    """
+    first = check(key, raw, limits)
+    if first is None:
+        return dict(raw), ()
+    if first.field is None or first.reason == WRONG_ID:
+        return {}, (first,)
+    rejections = tuple(_faults(key, raw, table_of(key, limits)[2].rules))
+    wrong = {rejection.field: rejection for rejection in rejections}
+    if "id" in wrong:
+        return {}, (wrong["id"],)
+    return {field: value for field, value in raw.items() if field not in wrong}, rejections
+
+
+def _faults(key: str, raw: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[Rejection]:
+    """Look at each field by its rule; those that the rules do not name are never at fault."""
     for field, value in raw.items():
         rule = rules.get(field)
         if rule is not None and (reason := rule.refuse(value)) is not None:
-            return Rejection(key, field, reason, value)
-    return None
+            yield Rejection(key, field, reason, value)
