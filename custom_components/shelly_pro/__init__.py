@@ -2,11 +2,24 @@
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
 
+from .const import DOMAIN
 from .coordinator import ShellyProConfigEntry, ShellyProCoordinator
 from .entity import async_register_device
+from .health import HealthView, MetricsView
+from .issues import async_watch_issues
 
-PLATFORMS = [Platform.SENSOR, Platform.SWITCH]
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.SENSOR, Platform.SWITCH]
+
+
+async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
+    """Open the pages that tell how all devices are."""
+    hass.http.register_view(HealthView)
+    hass.http.register_view(MetricsView)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ShellyProConfigEntry) -> bool:
@@ -17,6 +30,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ShellyProConfigEntry) ->
     entry.runtime_data = coordinator
     async_register_device(coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_watch_issues(hass, entry)
     return True
 
 

@@ -157,7 +157,7 @@ class ShellyProConfigFlow(ConfigFlow, domain=DOMAIN):
         """Read the whole device over HTTP; raises what the core raises."""
         session = async_get_clientsession(self.hass)
         link = HttpLink(session, data[CONF_HOST], port=data[CONF_PORT], password=data.get(CONF_PASSWORD))
-        client = Client(link, source=f"homeassistant-{self.flow_id.lower()}")
+        client = Client(http=link, source=f"homeassistant-{self.flow_id.lower()}")
         try:
             return await client.connect(mac)
         finally:

@@ -1,16 +1,22 @@
 """What every entity shares: its device, its component, and when it is available."""
 
+from datetime import datetime, timedelta
 from typing import override
 
-from homeassistant.const import CONF_HOST, CONF_PORT
+from homeassistant.const import CONF_HOST, CONF_PORT, EntityCategory
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DEFAULT_PORT, DOMAIN, MANUFACTURER
 from .coordinator import ShellyProCoordinator
-from .shelly_core import Component, Device, Phase
+from .shelly_core import Component, Device, Health, Phase
+
+HEALTH_INTERVAL = timedelta(seconds=60)
+"""How often ages and round trips are shown anew; that a link comes or goes is shown at once."""
 
 MODEL_NAMES = {
     "SPSW-003XE16EU": "Shelly Pro 3",
@@ -60,6 +66,42 @@ class ShellyProEntity(CoordinatorEntity[ShellyProCoordinator]):
     def available(self) -> bool:
         """Whether the device answers and still has this component."""
         return super().available and self.component is not None
+
+
+class ShellyProHealthEntity(Entity):
+    """Tells how a hop to the device is: just as well, and all the more, while the device is unavailable."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: ShellyProCoordinator, field: str) -> None:
+        """Attach to the device itself; `field` names the hop."""
+        self._client = coordinator.client
+        mac = coordinator.config_entry.unique_id
+        self._attr_unique_id = f"{mac}-health-{field}"
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, f"{mac}")})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the links, and look from time to time at what changes without an event."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self._client.watch(self._handle_health))
+        self.async_on_remove(async_track_time_interval(self.hass, self._handle_time, HEALTH_INTERVAL))
+        self._show(self._client.health())
+
+    def _show(self, health: Health) -> None:
+        """Take over what the entity shows."""
+        raise NotImplementedError
+
+    @callback
+    def _handle_health(self) -> None:
+        self._show(self._client.health())
+        self.async_write_ha_state()
+
+    @callback
+    def _handle_time(self, _now: datetime) -> None:
+        self._handle_health()
 
 
 @callback

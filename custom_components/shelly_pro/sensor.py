@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.sensor import (
+    RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
@@ -25,6 +26,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import ShellyProConfigEntry, ShellyProCoordinator
 from .entity import ShellyProEntity
+from .health_sensors import HEALTH_SENSORS, ShellyProHealthSensor
 from .shelly_core import (
     Component,
     Em1DataStatus,
@@ -39,6 +41,9 @@ from .shelly_core import (
 )
 
 PARALLEL_UPDATES = 0
+
+DIP_RATIO = 0.9
+"""Home Assistant takes a counter that falls below this part of itself for one that begins anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,12 +240,14 @@ async def async_setup_entry(
     """Add a sensor for every row that the device has a component for."""
     coordinator = entry.runtime_data
     async_add_entities(sensor for description in SENSORS for sensor in _sensors(coordinator, description))
+    async_add_entities(ShellyProHealthSensor(coordinator, description) for description in HEALTH_SENSORS)
 
 
 def _sensors(coordinator: ShellyProCoordinator, description: ShellyProSensorDescription) -> Iterator[ShellyProSensor]:
     for key, component in coordinator.device.components(description.kind).items():
         if not description.optional or description.value_fn(component) is not None:
-            yield ShellyProSensor(coordinator, key, description)
+            counter = description.state_class is SensorStateClass.TOTAL_INCREASING
+            yield (ShellyProCounter if counter else ShellyProSensor)(coordinator, key, description)
         if description.first_only:
             return
 
@@ -280,3 +287,29 @@ class ShellyProSensor(ShellyProEntity, SensorEntity):
         """Write the state when the device comes or goes, with what it said in between."""
         self._show(self.component)
         self.async_write_ha_state()
+
+
+class ShellyProCounter(ShellyProSensor, RestoreSensor):
+    """A counter. The core watches that it does not step back while we run; here, nor does it across a restart."""
+
+    _shown_before: float | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Remember what was shown before the restart."""
+        restored = await self.async_get_last_sensor_data()
+        if restored is not None and isinstance(restored.native_value, int | float):
+            self._shown_before = restored.native_value
+        await super().async_added_to_hass()
+
+    @override
+    def _show(self, component: Component | None) -> None:
+        """Wait for the counter to get back to what was shown; one that fell farther has begun anew."""
+        super()._show(component)
+        value, before = self._attr_native_value, self._shown_before
+        if before is None or not isinstance(value, int | float):
+            return
+        if before * DIP_RATIO <= value < before:
+            self._attr_native_value = before
+        else:
+            self._shown_before = None

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from shelly_core import Client, SwitchStatus, Update
-from tests.core.memory_link import MemoryLink
+from shelly_core import Client, SwitchStatus, Transport, Update
+from tests.core.memory_link import NOW, MemoryLink
 
 MAC = "E868E7A1B204"
 READ_ALL = ["Shelly.GetDeviceInfo", "Shelly.GetConfig", "Shelly.GetStatus"]
@@ -21,8 +21,14 @@ class Clock:
         return self.now
 
 
-async def connected(link: MemoryLink, **kwargs: Any) -> Client:
-    client = Client(link, source="me", **kwargs)
+def client_of(*links: MemoryLink, **kwargs: Any) -> Client:
+    """A client whose wall clock stands at `NOW`, as that of the device does."""
+    by_transport = {str(link.transport): link for link in links}
+    return Client(source="me", **by_transport, **{"wall": lambda: NOW, **kwargs})
+
+
+async def connected(*links: MemoryLink, **kwargs: Any) -> Client:
+    client = client_of(*links, **kwargs)
     await client.connect(MAC)
     return client
 
@@ -44,3 +50,10 @@ def collect(client: Client) -> list[Update]:
     updates: list[Update] = []
     client.subscribe(updates.append)
     return updates
+
+
+def told(
+    *changed: str, events: Any = (), transport: Transport = Transport.MQTT, full: bool = False, ts: float | None = NOW
+) -> Update:
+    """An update, as of `NOW` if nothing else is said."""
+    return Update(frozenset(changed), events, transport, full, ts)

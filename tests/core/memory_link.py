@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from shelly_core import LinkClosedError, Transport
+from shelly_core import LinkClosedError, Signal, Transport
 from tests.core.payloads import fixture
 
 NOW = 1763995000.0
@@ -21,37 +21,57 @@ class MemoryLink:
         self.info = fixture(name, "Shelly.GetDeviceInfo")
         self.config = fixture(name, "Shelly.GetConfig")
         self.status = fixture(name, "Shelly.GetStatus")
+        self.now: Callable[[], float] = lambda: NOW
+        """The device's clock."""
         self.errors: dict[str, dict[str, Any]] = {}
         self.silent: set[str] = set()
+        """Methods that are lost on the way to the device; `*` is all."""
+        self.mute: set[str] = set()
+        """Methods that are carried out, but the answer is lost; `*` is all."""
         self.quiet = False
         """Whether a relay switches without a notification."""
+        self.away = False
+        """Whether the broker is not there."""
         self.requests: list[dict[str, Any]] = []
         self.opened = 0
         self.closed = 0
         self.open_error: Exception | None = None
         self.send_error: Exception | None = None
         self.on_frame: Callable[[bytes], None] | None = None
+        self.on_signal: Callable[[Signal, str], None] | None = None
+
+    def other_road(self) -> MemoryLink:
+        """Another road to the same device, over HTTP."""
+        link = MemoryLink(transport=Transport.HTTP)
+        link.info, link.config, link.status, link.now = self.info, self.config, self.status, self.now
+        return link
 
     @property
     def methods(self) -> list[str]:
         return [request["method"] for request in self.requests]
 
-    async def open(self, on_frame: Callable[[bytes], None]) -> None:
+    async def open(self, on_frame: Callable[[bytes], None], on_signal: Callable[[Signal, str], None]) -> None:
         if self.open_error is not None:
             raise self.open_error
         self.opened += 1
-        self.on_frame = on_frame
+        self.on_frame, self.on_signal = on_frame, on_signal
+        if self.transport is Transport.MQTT:
+            self.signal(Signal.DISCONNECTED if self.away else Signal.CONNECTED, "no broker" if self.away else "")
 
     async def send(self, frame: bytes) -> None:
         if self.on_frame is None:
             raise LinkClosedError("not open")
         if self.send_error is not None:
             raise self.send_error
+        if self.away:
+            raise LinkClosedError("no broker")
         request = json.loads(frame)
         self.requests.append(request)
-        if request["method"] in self.silent:
+        if self.silent & {request["method"], "*"}:
             return
         answer = self.answer(request)
+        if self.mute & {request["method"], "*"}:
+            return
         if self.transport is Transport.HTTP:
             self.receive(answer)
         else:
@@ -59,17 +79,35 @@ class MemoryLink:
 
     async def close(self) -> None:
         self.closed += 1
-        self.on_frame = None
+        self.on_frame = self.on_signal = None
 
     def receive(self, frame: bytes | dict[str, Any]) -> None:
         """Let a frame arrive."""
         if self.on_frame is not None:
             self.on_frame(frame if isinstance(frame, bytes) else json.dumps(frame).encode())
 
-    def notify(self, changes: dict[str, Any], ts: float = NOW) -> None:
-        """Let a NotifyStatus arrive."""
-        params = {"ts": ts, **changes}
+    def notify(self, changes: dict[str, Any], ts: float | None = None) -> None:
+        """Let a NotifyStatus arrive, from now unless `ts` says otherwise."""
+        params = {"ts": self.now() if ts is None else ts, **changes}
         self.receive({"src": self.info["id"], "method": "NotifyStatus", "params": params})
+
+    def happen(self, event: dict[str, Any]) -> None:
+        """Let a NotifyEvent arrive."""
+        params = {"ts": event["ts"], "events": [event]}
+        self.receive({"src": self.info["id"], "method": "NotifyEvent", "params": params})
+
+    def signal(self, signal: Signal, reason: str = "") -> None:
+        """Let the client know of something besides frames."""
+        if self.on_signal is not None:
+            self.on_signal(signal, reason)
+
+    def lose_broker(self) -> None:
+        self.away = True
+        self.signal(Signal.DISCONNECTED, "no broker")
+
+    def find_broker(self) -> None:
+        self.away = False
+        self.signal(Signal.CONNECTED)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         method = request["method"]
@@ -85,7 +123,11 @@ class MemoryLink:
             case "Shelly.GetConfig":
                 return self.config
             case "Shelly.GetStatus":
+                if self.status and "sys" in self.status:
+                    self.status["sys"]["unixtime"] = int(self.now())
                 return self.status
+            case "Sys.GetStatus":
+                return {**self.status["sys"], "unixtime": int(self.now())}
             case "Switch.GetStatus":
                 return self.status[f"switch:{params['id']}"]
             case "Switch.Set":

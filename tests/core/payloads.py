@@ -43,7 +43,8 @@ def device_of(name: str) -> Device:
     """The device of a fixture, as after connecting."""
     device = Device(DeviceInfo.parse(fixture(name, "Shelly.GetDeviceInfo")))
     device.apply_config(fixture(name, "Shelly.GetConfig"))
-    device.apply_full_status(fixture(name, "Shelly.GetStatus"))
+    status = fixture(name, "Shelly.GetStatus")
+    device.apply_full_status(status, status["sys"]["unixtime"], 0.0)
     return device
 
 

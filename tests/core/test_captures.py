@@ -24,6 +24,7 @@ from shelly_core import (
     supported,
 )
 from shelly_core.auth import Challenge
+from shelly_core.clock import DeviceClock
 from shelly_core.decoding import decode as decode_component
 from shelly_core.frame import decode, events
 from tests.core.payloads import CAPTURE_NAMES, CAPTURES, capture, needs_captures
@@ -122,7 +123,7 @@ def assert_all_sensible(device: Device) -> Iterator[str]:
 def test_statuses(name: str) -> None:
     device = Device(ANYONE)
     raw = capture(name)
-    applied = device.apply_full_status(raw)
+    applied = device.apply_full_status(raw, 5.0, 0.0)
     assert applied.rejections == ()
     assert applied.changed == set(raw)
     typed = set(assert_all_sensible(device))
@@ -132,7 +133,10 @@ def test_statuses(name: str) -> None:
     system = device.get("sys")
     assert isinstance(system, SysStatus)
     assert system.mac == raw["sys"]["mac"]
-    assert device.ts_of("wifi") == system.unixtime
+    assert device._ts == dict.fromkeys(raw, 5.0)
+    clock = DeviceClock()
+    clock.read(raw["sys"], 0.0, 0.0)
+    assert clock.offset_s == (system.uptime_s if system.unixtime is None else system.unixtime)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -168,8 +172,8 @@ def test_notifications(name: str) -> None:
     assert (notification.source, notification.method) == (raw["src"], raw["method"])
     assert notification.ts == raw["params"]["ts"]
     device = Device(ANYONE)
-    device.apply_full_status({})
-    applied = device.apply(notification)
+    device.apply_full_status({}, None, 0.0)
+    applied = device.apply(notification, 0.0)
     assert applied.rejections == ()
     if raw["method"] == "NotifyEvent":
         listed = events(notification)
@@ -183,7 +187,7 @@ def test_notifications(name: str) -> None:
     assert {key for key in keys if key not in {"ble", "ws"}} == set(assert_all_sensible(device))
     for key in keys:
         assert device.status[key] == raw["params"][key]
-        assert device.ts_of(key) == raw["params"]["ts"]
+        assert device._ts[key] == raw["params"]["ts"]
 
 
 @pytest.mark.parametrize("name", sorted(set(COMPONENTS) & set(CAPTURE_NAMES)))
@@ -247,7 +251,7 @@ def test_a_response_as_the_device_wrote_it() -> None:
     assert isinstance(response, Response)
     assert response.result == json.loads(data)["result"]
     device = Device(ANYONE)
-    assert device.apply_full_status(response.result).rejections == ()
+    assert device.apply_full_status(response.result, None, 0.0).rejections == ()
     relays = device.components(SwitchStatus)
     assert [relay.act_power_w for relay in relays.values()] == [0.0, 0.0, 428.3, 1.1]
     assert [relay.act_energy_wh for relay in relays.values()] == [14.0, 369.368, 2828.474, 628.81]

@@ -21,10 +21,14 @@ from shelly_core import (
     Update,
 )
 from shelly_core.auth import THROTTLE_S
-from shelly_core.device import TOO_LATE
-from tests.core.held_client import MAC, Clock, collect, connected, relay, until
+from shelly_core.device import OUTDATED
+from tests.core.held_client import MAC, Clock, client_of, collect, connected, relay, told, until
 from tests.core.memory_link import NOW, MemoryLink
 from tests.core.shapes import anything
+
+
+def heard_ago_s(client: Client) -> float | None:
+    return client.health().links[Transport.MQTT].heard_ago_s
 
 
 async def test_notifications_reach_the_listeners_until_they_unsubscribe() -> None:
@@ -33,13 +37,12 @@ async def test_notifications_reach_the_listeners_until_they_unsubscribe() -> Non
     updates: list[Update] = []
     unsubscribe = client.subscribe(updates.append)
     link.notify({"switch:0": {"output": True}, "input:1": {"state": False}})
-    assert updates == [Update(frozenset({"switch:0", "input:1"}), (), Transport.MQTT, full=False)]
+    assert updates == [told("switch:0", "input:1")]
     assert client.device.get("input:1") == InputStatus(id=1, state=False)
-    event = {"component": "sys", "event": "sys_btn_push", "ts": NOW}
-    link.receive({"src": link.info["id"], "method": "NotifyEvent", "params": {"ts": NOW, "events": [event]}})
-    assert updates[1] == Update(frozenset(), (Event("sys", None, "sys_btn_push", NOW, {}),), Transport.MQTT, full=False)
+    link.happen({"component": "sys", "event": "sys_btn_push", "ts": NOW})
+    assert updates[1] == told(events=(Event("sys", None, "sys_btn_push", NOW, {}),))
     link.receive({"src": link.info["id"], "method": "NotifyFullStatus", "params": {"ts": NOW + 1, **link.status}})
-    assert updates[2] == Update(frozenset({"switch:0", "input:1"}), (), Transport.MQTT, full=True)
+    assert updates[2] == told("switch:0", "input:1", full=True, ts=NOW + 1)
     unsubscribe()
     link.notify({"switch:0": {"output": True}}, ts=NOW + 2)
     assert len(updates) == 3
@@ -67,7 +70,7 @@ async def test_what_is_rejected_is_said_once_and_lateness_never(caplog: pytest.L
     await connected(link)
     for voltage in (1, 1, 2):
         link.notify({"switch:0": {"output": voltage}})
-        link.notify({"switch:0": {"output": True}}, ts=1763989529.0)
+        link.notify({"switch:0": {"output": True}}, ts=NOW - 1)
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == ["Left out switch:0, since output is wrong type: 1"]
 
@@ -78,31 +81,32 @@ async def test_what_is_rejected_is_counted_and_changes_nothing() -> None:
     client = await connected(link, clock=clock)
     updates = collect(client)
     before = copy.deepcopy(dict(client.device.status))
-    heard = client.last_frame_at
     clock.now += 5
     link.receive(b"{")
     link.receive({"src": "shellypro3-000000000001", "method": "NotifyStatus", "params": {"switch:0": {"output": True}}})
     link.receive({"src": link.info["id"], "method": "NotifyEvent", "params": {"ts": NOW}})
     link.receive({"id": 5, "src": link.info["id"], "result": link.status})
-    assert (updates, client.last_frame_at) == ([], heard)
+    assert (updates, heard_ago_s(client)) == ([], 5.0)
     link.notify({"switch:0": {"output": 1}})
-    link.notify({"switch:0": {"output": True}}, ts=1763989529.0)
-    assert client.rejected == {"not JSON": 1, "another device": 1, "no events": 1, "wrong type": 1, TOO_LATE: 1}
+    link.notify({"switch:0": {"output": True}}, ts=NOW - 1)
+    health = client.health()
+    assert health.rejects == {"not JSON": 1, "another device": 1, "no events": 1, "wrong type": 1}
+    assert health.drops == {OUTDATED: 1}
     assert dict(client.device.status) == before
     # The device said something, even if it could not be used.
-    assert updates == [Update(frozenset(), (), Transport.MQTT, full=False)] * 2
-    assert client.last_frame_at == clock.now
+    assert updates == [told(), told(ts=NOW - 1)]
+    assert heard_ago_s(client) == 0.0
 
 
 async def test_silence_is_measured_by_the_clock() -> None:
     clock = Clock()
     link = MemoryLink()
     client = await connected(link, clock=clock)
-    assert client.last_frame_at == 1000.0
+    assert heard_ago_s(client) == 0.0
     clock.now = 1030.0
-    assert client.last_frame_at == 1000.0
+    assert heard_ago_s(client) == 30.0
     link.notify({"switch:0": {}})
-    assert client.last_frame_at == 1030.0
+    assert heard_ago_s(client) == 0.0
 
 
 async def test_calls_return_what_the_device_answers() -> None:
@@ -140,26 +144,25 @@ async def test_errors_of_the_device(error: dict[str, Any], expected: type[Shelly
         assert caught.value.method == "EM.GetStatus"
     if isinstance(caught.value, LinkError):
         assert caught.value.retry_after_s == THROTTLE_S
-    assert client.last_frame_at is not None
+    assert client.available
 
 
 async def test_no_answer_in_time() -> None:
     link = MemoryLink()
-    link.silent = {"Shelly.GetStatus"}
-    client = Client(link, source="me")
-    link.silent.clear()
-    await client.connect(MAC)
+    link.timeout_s = 0.05
+    client = await connected(link)
     link.silent = {"Shelly.GetStatus"}
     started = time.monotonic()
     with pytest.raises(LinkTimeoutError, match=r"Shelly\.GetStatus within 0\.05 s"):
-        await client.call("Shelly.GetStatus", timeout_s=0.05)
+        await client.call("Shelly.GetStatus")
     assert 0.04 < time.monotonic() - started < 2
     # The answer comes when nobody waits any more.
     link.status["switch:0"]["output"] = True
-    link.receive(link.answer(link.requests[-1]))
+    link.receive(link.answer(link.requests[3]))
     assert relay(client).output is False
-    assert client._session.unknown_replies == 1
-    assert client._session.next_deadline() is None
+    assert client._rpc.unknown_replies == 1
+    await client.close()
+    assert client._rpc._waiting == {}
 
 
 async def test_a_link_that_cannot_send() -> None:
@@ -167,23 +170,23 @@ async def test_a_link_that_cannot_send() -> None:
     client = await connected(link)
     link.send_error = LinkClosedError("broker gone")
     with pytest.raises(LinkClosedError, match="broker gone"):
-        await client.refresh()
-    assert client._session.next_deadline() is None
+        await client.call("Shelly.GetStatus")
+    assert client._rpc._waiting == {}
 
 
 async def test_a_cancelled_call_leaves_nothing_behind() -> None:
     link = MemoryLink()
     client = await connected(link)
     link.silent = {"Shelly.GetStatus"}
-    call = asyncio.create_task(client.refresh())
+    call = asyncio.create_task(client.call("Shelly.GetStatus"))
     await until(lambda: len(link.requests) == 4)
     call.cancel()
     # The answer arrives before the cancelled task has run.
     link.receive(link.answer(link.requests[-1]))
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert client._session.next_deadline() is None
-    assert client._outcomes == {}
+    assert client._rpc._waiting == {}
+    assert client._rpc._session._pending == {}
 
 
 async def test_closing_wakes_whoever_waits() -> None:
@@ -199,28 +202,27 @@ async def test_closing_wakes_whoever_waits() -> None:
     assert outcomes[1] == link.status
     assert link.closed == 1
     with pytest.raises(LinkClosedError):
-        await client.refresh()
+        await client.call("Shelly.GetStatus")
     await client.close()
 
 
-async def test_refreshing_tells_the_listeners() -> None:
+async def test_asking_for_the_status_tells_the_listeners() -> None:
     link = MemoryLink()
     client = await connected(link)
     updates = collect(client)
-    await client.refresh()
+    await client.call("Shelly.GetStatus")
     link.status["switch:1"]["output"] = False
-    await client.refresh()
-    assert [update.changed for update in updates] == [frozenset(), {"switch:1"}]
-    assert all(update.full for update in updates)
+    await client.call("Shelly.GetStatus")
+    assert updates == [told(full=True), told("switch:1", full=True)]
 
 
-async def test_a_status_that_is_none_fails_the_refresh() -> None:
+async def test_a_status_that_is_none_fails_the_question() -> None:
     link = MemoryLink()
     client = await connected(link)
     before = dict(client.device.status)
     link.status = []  # type: ignore[assignment]
     with pytest.raises(FrameError, match="no status"):
-        await client.refresh()
+        await client.call("Shelly.GetStatus")
     assert dict(client.device.status) == before
 
 
@@ -230,7 +232,7 @@ async def test_an_answer_over_http_that_is_no_reply_fails_at_once() -> None:
     link.answer = lambda request: {"src": "router", "id": -request["id"], "result": None}  # type: ignore[method-assign]
     started = time.monotonic()
     with pytest.raises(FrameError, match="no reply"):
-        await client.refresh()
+        await client.call("Shelly.GetStatus")
     assert time.monotonic() - started < 1
 
 
@@ -238,7 +240,7 @@ async def test_an_answer_over_http_that_is_no_reply_fails_at_once() -> None:
 @given(data=anything)
 def test_nothing_a_link_delivers_is_raised_into_it(data: bytes) -> None:
     link = MemoryLink()
-    client = Client(link, source="me")
+    client = client_of(link)
 
     async def run() -> None:
         await client.connect(MAC)
@@ -249,5 +251,6 @@ def test_nothing_a_link_delivers_is_raised_into_it(data: bytes) -> None:
         assert client.device is device
         if not any(update.changed for update in updates):
             assert dict(device.status) == before
+        await client.close()
 
     asyncio.run(run())

@@ -5,10 +5,9 @@ import pytest
 from shelly_core import (
     RpcError,
     Transport,
-    Update,
 )
 from shelly_core import client as client_module
-from tests.core.held_client import collect, connected, relay
+from tests.core.held_client import collect, connected, relay, told
 from tests.core.memory_link import MemoryLink
 
 
@@ -22,7 +21,7 @@ async def test_switching_over_mqtt_waits_for_the_notification(on: bool) -> None:
     assert relay(client).output is on
     assert link.requests[-1]["params"] == {"id": 0, "on": on}
     assert link.methods[3:] == ["Switch.Set"]
-    assert updates == [Update(frozenset({"switch:0"}), (), Transport.MQTT, full=False)]
+    assert updates == [told("switch:0")]
     assert len(client._listeners) == 1
 
 
@@ -52,7 +51,7 @@ async def test_switching_over_http_asks_for_the_confirmation() -> None:
     await client.set_switch(2, on=True)
     assert link.methods[3:] == ["Switch.Set", "Switch.GetStatus"]
     assert relay(client, "switch:2").output is True
-    assert updates == [Update(frozenset({"switch:2"}), (), Transport.HTTP, full=False)]
+    assert updates == [told("switch:2", transport=Transport.HTTP)]
     # Also when it was on already: somebody else may have switched meanwhile.
     await client.set_switch(2, on=True)
     assert link.methods[5:] == ["Switch.Set", "Switch.GetStatus"]

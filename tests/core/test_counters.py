@@ -1,4 +1,3 @@
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -172,46 +171,8 @@ def test_components_with_counters(key: str, watched: bool) -> None:
         assert bool(guard.admit(key, told, 0.0)) is (watched and value == 5.0)
 
 
-@pytest.mark.parametrize(
-    ("seeded", "first", "reason", "then"),
-    [
-        (1000.0, 1000, None, {999.9: DIP, 1000: None}),
-        (1000.0, 1e9, None, {1000.0: RESET, 1e9: None}),
-        (1000.0, 999.99, DIP, {999.99: DIP, 900.0: DIP, 500.0: DIP, 1000.0: None, 1000.1: None}),
-        (1000.0, 900.0, DIP, {0.0: RESET, 1e6: JUMP, 1001: None}),
-        (1000.0, 899.9, None, {899.8: DIP, 900.0: None}),
-        (1000.0, 0, None, {0.5: None}),
-        (0, 0, None, {0.1: None}),
-        (math.nan, 5.0, None, {4.9: DIP}),
-    ],
-)
-def test_the_first_reading_after_a_restart(
-    seeded: float, first: float, reason: str | None, then: dict[float, str | None]
-) -> None:
-    guard = CounterGuard(MAX_POWER_W)
-    guard.seed(KEY, FIELD, seeded)
-    assert judge(guard, 5.0, first) == reason
-    assert {value: judge(guard, 6.0, value) for value in then} == then
-    assert guard.resets == 0
-
-
-def test_the_seed_of_a_relay_is_its_total() -> None:
-    guard = CounterGuard(MAX_POWER_W)
-    guard.seed("switch:0", "aenergy", 100.0)
-    assert guard.admit("switch:0", {"aenergy": {"total": 99.0}}, 0.0)
-    assert guard.admit("switch:0", {"aenergy": {"total": 100.0}}, 1.0) == ()
-
-
-def test_a_seed_comes_too_late_after_the_first_reading() -> None:
-    guard = CounterGuard(MAX_POWER_W)
-    assert judge(guard, 0, 99.0) is None
-    guard.seed(KEY, FIELD, 100.0)
-    assert judge(guard, 1, 99.5) is None
-
-
 def test_a_component_that_is_gone_starts_anew() -> None:
     guard = CounterGuard(MAX_POWER_W)
-    guard.seed(KEY, "total_act_ret", 100.0)
     assert judge(guard, 0, 1000.0) is None
     assert guard.admit("emdata:1", {FIELD: 1000.0}, 0.0) == ()
     guard.forget(KEY)
@@ -259,13 +220,9 @@ def plausible(since: float, until: float) -> float:
     return MAX_POWER_W * (until - since) / 3600 * GROWTH_SLACK + GROWTH_NOISE_WH
 
 
-@given(told=told_over_time, seeded=st.none() | st.floats(0, 1e6))
-def test_whatever_is_told_the_counter_that_is_shown_makes_sense(
-    told: list[tuple[float, float | None]], seeded: float | None
-) -> None:
+@given(told=told_over_time)
+def test_whatever_is_told_the_counter_that_is_shown_makes_sense(told: list[tuple[float, float | None]]) -> None:
     guard = CounterGuard(MAX_POWER_W)
-    if seeded is not None:
-        guard.seed(KEY, FIELD, seeded)
     shown: tuple[float, float] | None = None
     waiting_since: float | None = None  # when the run of refused readings began
     for now, value in over_time(told):

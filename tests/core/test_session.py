@@ -28,7 +28,7 @@ def test_a_request_that_cannot_be_said_is_not_waited_for() -> None:
     session = Session("me")
     with pytest.raises(FrameError):
         session.request("X", {"x": object()}, now=0.0, timeout_s=1.0)
-    assert session.next_deadline() is None
+    assert session._pending == {}
     assert session.request("X", now=0.0, timeout_s=1.0).id == 1
 
 
@@ -46,9 +46,7 @@ TABLE: list[tuple[str, tuple[str, Any, float], Any, set[int]]] = [
     ("nobody asked by text", ("handle", reply_to("1"), 1.0), None, {1, 2}),
     ("just in time", ("handle", reply_to(2), 4.999), (2, None, None), {1}),
     ("at the deadline is too late", ("handle", reply_to(2), 5.0), None, {1, 2}),
-    ("before any deadline", ("expire", None, 4.999), [], {1, 2}),
-    ("one is given up", ("expire", None, 5.0), [2], {1}),
-    ("both are given up", ("expire", None, 10.0), [1, 2], set()),
+    ("the other in time is too late for this one", ("handle", reply_to(1), 10.0), None, {1, 2}),
     ("cancelled", ("cancel", 1, 0.0), True, {2}),
     ("cancelled, but it never was", ("cancel", 9, 0.0), False, {1, 2}),
 ]
@@ -70,14 +68,12 @@ def test_one_step(what: str, step: tuple[str, Any, float], expected: Any, waitin
             outcome = (outcome.request.id, outcome.result, outcome.error)
         else:
             assert session.unknown_replies == 1
-    elif action == "expire":
-        outcome = [request.id for request in session.expire(now)]
     else:
         outcome = session.cancel(argument)
     assert outcome == expected
-    assert session.next_deadline() == min((requests[i].deadline for i in waiting), default=None)
-    assert {request.id for request in session.expire(now=1e9)} == waiting
-    assert session.next_deadline() is None
+    assert session._pending == {i: requests[i] for i in waiting}
+    assert [session.cancel(i) for i in requests] == [i in waiting for i in requests]
+    assert session._pending == {}
 
 
 def test_a_reply_counts_once() -> None:
@@ -95,7 +91,7 @@ def test_notifications_pass_and_malformed_frames_change_nothing() -> None:
     assert isinstance(session.handle(frame, 0.5), Notification)
     with pytest.raises(FrameError):
         session.handle(b'{"id":1,"src":"shellypro3-1"}', 0.5)
-    assert session.next_deadline() == 1.0
+    assert session._pending.keys() == {1}
     assert session.unknown_replies == 0
 
 
@@ -140,16 +136,9 @@ class SessionMachine(RuleBasedStateMachine):
     def wait(self, step: float) -> None:
         self.now += step
 
-    @rule()
-    def expire(self) -> None:
-        expired = {request.id for request in self.session.expire(self.now)}
-        assert expired == {i for i, deadline in self.waiting.items() if deadline <= self.now}
-        for request_id in expired:
-            del self.waiting[request_id]
-
     @invariant()
     def knows_what_waits(self) -> None:
-        assert self.session.next_deadline() == min(self.waiting.values(), default=None)
+        assert {i: request.deadline for i, request in self.session._pending.items()} == self.waiting
         assert self.session.unknown_replies == self.unknown
 
 

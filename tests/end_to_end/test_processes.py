@@ -86,3 +86,21 @@ def test_a_free_port_is_kept_and_a_taken_one_replaced() -> None:
     assert free_port(port) == port
     with socket.create_server(("127.0.0.1", port)):
         assert free_port(port) != port
+
+
+async def test_a_suspended_child_hangs_until_it_is_resumed_and_can_be_ended(tmp_path: Path) -> None:
+    talking = "import time\nwhile True: print('here', flush=True); time.sleep(0.02)"
+    async with Process("talker", (sys.executable, "-c", talking), log=tmp_path / "log") as child:
+        await child.wait_until(lambda: "here" in child.tail(), 10, "the child is up")
+        child.suspend()
+        await asyncio.sleep(0.1)
+        size = child.log.stat().st_size
+        await asyncio.sleep(0.3)
+        assert child.log.stat().st_size == size
+        child.resume()
+        await child.wait_until(lambda: child.log.stat().st_size > size, 10, "it goes on")
+        child.suspend()
+        await child.stop(grace_s=5)
+        assert child.returncode == -signal.SIGTERM
+    with pytest.raises(StackError, match="does not run"):
+        child.resume()

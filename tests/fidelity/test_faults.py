@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.fidelity.conftest import RunFleet
@@ -282,3 +283,41 @@ async def test_status_update_toggles_with_the_quirk(run_fleet: RunFleet, quirk: 
     told = list(obey(device, "p", "p/command/switch:0", "status_update"))
     assert [topic for topic, _ in told] == ([] if quirk else ["p/status/switch:0"])
     assert device.switchboard.relays[0].output is quirk
+
+
+async def test_a_mute_device_answers_over_mqtt_and_tells_nothing_there(on_mqtt: tuple[Unit, Listener]) -> None:
+    unit, listener = on_mqtt
+    device = unit.device
+    reply = await listener.call(f"{device.id}/rpc", "Mqtt.SetConfig", {"config": {"status_ntf": True}})
+    assert reply["result"] == {"restart_required": True}
+    device.faults.inject("quirk", name="mute")
+    await asyncio.sleep(0.2)  # what was on its way arrives
+    since, start = device.clock.now(), len(listener.messages)
+    assert (await listener.call(f"{device.id}/rpc", "EM.GetStatus", {"id": 0}))["result"]["id"] == 0
+    device.notify_event("sys", "restart_required")
+    await listener.call(f"{device.id}/rpc", "Shelly.Reboot")
+    online = await listener.next(f"{device.id}/online", lambda text: text is True, after=start)
+    await listener.call(f"{device.id}/rpc", "Shelly.GetStatus")
+    await asyncio.sleep(0.5)
+    heard = {topic for topic in listener.topics()[start:] if topic.startswith(device.id)}
+    assert heard == {f"{device.id}/rpc", f"{device.id}/online"}, "no birth message either"
+    assert online.retain is False, "told to a listener that was there"
+    told = [frame["kind"] for frame in device.ledger.read(since)["frames"]]
+    assert told == ["EM.GetStatus", "Shelly.Reboot", "Shelly.GetStatus"]
+    device.faults.clear()
+    start = len(listener.messages)
+    await listener.next(f"{device.id}/events/rpc", after=start)
+    await listener.next(f"{device.id}/status/em:0", after=start)
+
+
+async def test_a_mute_device_tells_websocket_clients(run_fleet: RunFleet) -> None:
+    unit = (await run_fleet("pro3em", cadence=0.2)).unit("pro3em")
+    unit.device.faults.inject("quirk", name="mute")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{unit.http.port}/rpc") as socket,
+    ):
+        await socket.send_json({"id": 1, "src": "me", "method": "Sys.GetStatus"})
+        async with asyncio.timeout(5):
+            while (await socket.receive_json()).get("method") != "NotifyStatus":
+                pass

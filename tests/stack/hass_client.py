@@ -207,8 +207,8 @@ class HassClient:
     async def states_history(self, entity_ids: Iterable[str], since: datetime) -> dict[str, list[State]]:
         """Return each entity's recorded states in order, attributes included; an entity without any is missing.
 
-        The first one is what held at `since`, with `since` as its `updated`. Home Assistant tells milliseconds no finer
-        than it stores them and leaves nothing out; what is newer than the recorder's last commit it does not know.
+        The first one is what held at `since`, with `since` as its `updated`. What is newer than the recorder's last
+        commit is missing: wait for it.
         """
         ids, end = ",".join(entity_ids), datetime.now(UTC) + timedelta(days=1)
         query = {"filter_entity_id": ids, "end_time": end.isoformat(), "significant_changes_only": "0"}

@@ -1,6 +1,7 @@
 """How long Home Assistant's event loop was blocked, as the custom component `loop_watch` noted it.
 
-Load it with `raise_stage(..., custom_components=[LOOP_WATCH], settings=LOOP_WATCH_SETTINGS)`.
+Load it with `raise_stage(..., custom_components=[LOOP_WATCH], settings=LOOP_WATCH_SETTINGS)`. It wakes
+Home Assistant 200 times a second, which costs 1.5 % of a processor: leave it out where processor time is measured.
 """
 
 from dataclasses import dataclass

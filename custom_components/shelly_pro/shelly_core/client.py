@@ -3,24 +3,34 @@
 import asyncio
 import logging
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any
 
+from .alarm import Alarm
 from .breaker import BreakerState
 from .components import SwitchStatus
 from .device import Device
 from .device_info import DeviceInfo
-from .errors import AuthError, DeviceMismatchError, FrameError, LinkClosedError, LinkError, RpcError, ShellyError
+from .errors import (
+    AuthError,
+    DeviceMismatchError,
+    FrameError,
+    LinkClosedError,
+    LinkError,
+    RpcError,
+    ShellyError,
+    worst_of,
+)
 from .failover import Ask, Asks, Failover, Question, State, Trigger
 from .frame import Json, Notification
 from .health import Health, RoundTrip, assess
-from .intake import Intake, Update
+from .intake import INTRODUCTION, Intake, Update
 from .link import Link, Signal, Transport
 from .policy import Policy
+from .questions import Questions
 from .rpc import Answer, Rpc
 
 _LOGGER = logging.getLogger(__name__)
@@ -59,15 +69,20 @@ class Client:
         self._wall = wall
         self._failover = Failover(policy, mqtt=mqtt is not None, http=http is not None, chance=chance)
         self._policy = self._failover.policy
-        self._rpc = Rpc(source, clock=clock, wall=wall, on_answer=self._take_answer)
         self._intake = Intake()
+        self._rpc = Rpc(source, clock=clock, wall=wall, vet=self._intake.vet, on_answer=self._take_answer)
+        self._questions = Questions(self._put, self._take_outcome)
+        self._alarm = Alarm(clock, self._tick)
         self._round_trips = {transport: RoundTrip() for transport in Transport}
         self._listeners: list[Listener] = []
         self._watchers: list[Callable[[], None]] = []
+        self._wanted = False
+        """Whether the links are to be open."""
         self._opened: set[Transport] = set()
         self._running = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._asking: dict[Transport, asyncio.Task[None]] = {}
+        """Whether the device is kept up to date."""
+        self._strangers: dict[Transport, tuple[str, str]] = {}
+        """Links on which another device answers, expected and found: it must not be given a command."""
         self._standing: object = None
         self.password_refused = False
         """Whether the device refuses the password that we have; MQTT needs none."""
@@ -106,10 +121,11 @@ class Client:
         It is the same object after reconnecting. Raises as `call`, `FrameError` for answers that make no sense, and
         `DeviceMismatchError` if another device answers than expected. Everything is closed after a failure.
         """
-        self._running = False
+        self._pause()
+        self._wanted = True
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.close)
-            for link in self._links.values():
+            for link in tuple(self._links.values()):
                 await self._open(link)
             transport = await self._read_all(expected_mac)
             undo.pop_all()
@@ -119,29 +135,33 @@ class Client:
         return self.device
 
     async def replace_mqtt(self, link: Link | None) -> None:
-        """Use another MQTT link, or none; call `connect` afterwards."""
+        """Use another MQTT link from now on, or none; who waits for an answer over the old one gets an error."""
         old = self._links.pop(Transport.MQTT, None)
-        if old is not None:
-            self._opened.discard(Transport.MQTT)
-            await old.close()
+        self._opened.discard(Transport.MQTT)
+        self._strangers.pop(Transport.MQTT, None)
         if link is not None:
             self._links = {Transport.MQTT: link, **self._links}
+        if old is not None:
+            reason = "MQTT is not used any more" if link is None else "MQTT is set up anew"
+            self._rpc.give_up(LinkClosedError(reason), Transport.MQTT)
+            self._step(Trigger.BROKER_LOST, reason)
         self._failover.set_link(Transport.MQTT, exists=link is not None)
+        self._settle()
+        await self._questions.stop(Transport.MQTT)
+        if old is not None:
+            await old.close()
+        if link is not None and self._running:
+            await self._open(link)
+            self._settle()
 
     async def close(self) -> None:
         """Close the links; whoever still waits for an answer gets a `LinkClosedError`."""
-        self._running = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._rpc.give_up(LinkClosedError("the link was closed"))
-        asking = tuple(self._asking.values())
-        self._asking.clear()
-        for task in asking:
-            task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        self._pause()
+        self._wanted = False
         self._opened.clear()
-        for link in self._links.values():
+        self._rpc.give_up(LinkClosedError("the link was closed"), *Transport)
+        await self._questions.stop(*Transport)
+        for link in tuple(self._links.values()):
             await link.close()
 
     async def set_switch(self, switch_id: int, on: bool) -> None:
@@ -150,7 +170,7 @@ class Client:
         shown = asyncio.Event()
         stop = self.subscribe(lambda _update: shown.set() if self._output(key) is on else None)
         try:
-            _, transport = await self._command("Switch.Set", {"id": switch_id, "on": on})
+            _, transport = await self._command("Switch.Set", {"id": switch_id, "on": on}, None)
             if transport is Transport.MQTT and self._output(key) is not on:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(CONFIRM_S):
@@ -158,7 +178,7 @@ class Client:
         finally:
             stop()
         if transport is not Transport.MQTT or self._output(key) is not on:
-            await self._command("Switch.GetStatus", {"id": switch_id})
+            await self._command("Switch.GetStatus", {"id": switch_id}, transport)
 
     async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Json:
         """Ask the device and return its result; the other link is tried where the active one does not answer.
@@ -166,7 +186,7 @@ class Client:
         `method` must do no harm if it is carried out twice. Raises `RpcError` if the device refuses, `LinkError` if no
         answer comes, `AuthError` for the password, `FrameError` for an answer that makes no sense.
         """
-        result, _ = await self._command(method, params)
+        result, _ = await self._command(method, params, None)
         return result
 
     def health(self) -> Health:
@@ -175,6 +195,7 @@ class Client:
         return assess(self._failover, self._intake, trips, self._clock(), password_refused=self.password_refused)
 
     async def _open(self, link: Link) -> None:
+        """Open a link, unless it is open; it is closed again if nobody wants it any more by then."""
         transport = link.transport
         if transport in self._opened:
             return
@@ -183,34 +204,34 @@ class Client:
         except LinkError as err:
             self._step(_FAILED[transport], str(err))
             return
-        self._opened.add(transport)
+        if self._wanted and self._links.get(transport) is link:
+            self._opened.add(transport)
+        else:
+            await link.close()
 
     async def _read_all(self, expected_mac: str | None) -> Transport:
         """Read info, settings and status over the first link that answers, and return which that is."""
-        errors: list[ShellyError] = []
+        errors: list[tuple[Transport, ShellyError]] = []
         for transport in tuple(self._links):
             if transport is Transport.MQTT and self._failover.broker is False:
+                errors.append((transport, self._closed(transport)))
                 continue
             try:
                 await self._read_over(transport, expected_mac)
             except ShellyError as err:
                 self._failed(transport, err)
-                errors.append(err)
+                errors.append((transport, err))
             else:
                 return transport
-        raise errors[-1] if errors else LinkClosedError(self._failover.breakers[Transport.MQTT].reason or "no link")
+        raise worst_of(errors)
 
     async def _read_over(self, transport: Transport, expected_mac: str | None) -> None:
-        info = DeviceInfo.parse(await self._ask_over(transport, "Shelly.GetDeviceInfo"))
-        if expected_mac is not None and _plain(expected_mac) != info.mac:
-            raise DeviceMismatchError(_plain(expected_mac), info.mac)
-        config = await self._ask_over(transport, "Shelly.GetConfig")
-        device = self._intake.device
-        if device is None or device.info.mac != info.mac:
-            device = self._intake.device = Device(info)
-        device.info = info
-        device.apply_config(config)
+        info = DeviceInfo.parse(await self._ask_over(transport, INTRODUCTION))
+        info.expect(expected_mac)
+        device = self._intake.meet(info)
+        device.apply_config(await self._ask_over(transport, "Shelly.GetConfig"))
         await self._ask_over(transport, Question.STATUS)
+        self._strangers.pop(transport, None)
         self._failover.meter = bool(device.keys("em") or device.keys("em1"))
 
     async def _ask_over(
@@ -220,9 +241,9 @@ class Client:
         params: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
     ) -> Json:
-        link = self._links[transport]
-        if transport not in self._opened:
-            raise LinkClosedError("the link is not open")
+        link = self._links.get(transport)
+        if link is None or transport not in self._opened:
+            raise self._closed(transport)
         begun = self._clock()
         try:
             answer = await self._rpc.ask(link, method, params, link.timeout_s if timeout_s is None else timeout_s)
@@ -235,15 +256,25 @@ class Client:
         self._round_trips[transport].note(self._clock() - begun)
         return answer.result
 
-    async def _command(self, method: str, params: Mapping[str, Any] | None) -> tuple[Json, Transport]:
-        """Ask on one link, then on the other; the device's own answer, even a refusal, is final."""
+    def _closed(self, transport: Transport) -> LinkClosedError:
+        return LinkClosedError(self._failover.breakers[transport].reason or "the link is not open")
+
+    async def _command(
+        self, method: str, params: Mapping[str, Any] | None, first: Transport | None
+    ) -> tuple[Json, Transport]:
+        """Ask on one link, then on the other; the device's own answer, even a refusal, is final.
+
+        `first` is the link to begin with, `None` the one in use.
+        """
         if not self._opened:
             raise LinkClosedError("the link is not open")
         errors: list[tuple[Transport, ShellyError]] = []
-        order = self._failover.command_order(self._clock())
+        order = sorted(self._failover.command_order(self._clock()), key=lambda transport: transport is not first)
         for position, transport in enumerate(order):
-            rest = order[position + 1 :]
-            other = any(self._failover.breakers[t].state(self._clock()) is BreakerState.CLOSED for t in rest)
+            if transport in self._strangers:
+                errors.append((transport, DeviceMismatchError(*self._strangers[transport])))
+                continue
+            other = any(map(self._works, order[position + 1 :]))
             try:
                 result = await self._ask_over(transport, method, params, self._policy.command_s if other else None)
             except RpcError:
@@ -255,14 +286,15 @@ class Client:
             else:
                 self._answered(transport)
                 return result, transport
-        raise _worst(errors)
+        raise worst_of(errors)
+
+    def _works(self, transport: Transport) -> bool:
+        return self._failover.breakers[transport].state(self._clock()) is BreakerState.CLOSED
 
     def _output(self, key: str) -> bool | None:
         device = self._intake.device
         status = None if device is None else device.get(key)
         return status.output if isinstance(status, SwitchStatus) else None
-
-    # What comes in
 
     def _receive(self, transport: Transport, data: bytes) -> None:
         """Take a frame from a link. What is wrong with it is counted, never raised into the link."""
@@ -274,18 +306,21 @@ class Client:
             self._intake.reject_frame(err, transport, data)
 
     def _take_notification(self, notification: Notification, transport: Transport) -> None:
-        now = self._clock()
-        steps = self._intake.clock.steps
-        if self._intake.device is None:
+        if not self._intake.ready:
             return
+        now = self._clock()
         update = self._intake.take_notification(notification, transport, now, self._wall())
-        failover = self._failover
-        state = failover.state
-        asks = failover.notified(now)
-        if asks or failover.state is not state or self._intake.missed or self._intake.clock.steps != steps:
-            self._perform(asks)
-            self._catch_up(now)
-            self._settle()
+        if self._running:
+            failover = self._failover
+            state = failover.state
+            asks = failover.notified(now)
+            if self._intake.missed:
+                self._intake.missed = False
+                asks += failover.resync(now)
+                self._settle()
+            if asks or failover.state is not state:
+                self._perform(asks)
+                self._settle()
         self._publish(update)
 
     def _take_answer(self, answer: Answer, transport: Transport) -> None:
@@ -295,17 +330,21 @@ class Client:
             self._publish(update)
 
     def _take_signal(self, signal: Signal, reason: str) -> None:
+        if signal is Signal.RETAINED:
+            self._intake.drops[signal] += 1
+            return
+        if signal is Signal.DISCONNECTED:
+            self._rpc.give_up(LinkClosedError(reason), Transport.MQTT)
         self._step(_SIGNALS[signal], reason)
 
     def _publish(self, update: Update) -> None:
         for listener in tuple(self._listeners):
             listener(update)
 
-    # What is to be done
-
     def _answered(self, transport: Transport) -> None:
         if transport is Transport.HTTP:
             self.password_refused = False
+        self._strangers.pop(transport, None)
         self._step(_ANSWERED[transport])
 
     def _failed(self, transport: Transport, error: ShellyError) -> None:
@@ -313,80 +352,49 @@ class Client:
         if isinstance(error, AuthError):
             self.password_refused = True
             retry_after_s = self._policy.password_s
+        if isinstance(error, DeviceMismatchError):
+            self._strangers[transport] = (error.expected, error.found)
         self._step(_FAILED[transport], str(error), retry_after_s)
 
     def _step(self, trigger: Trigger, reason: str = "", retry_after_s: float | None = None) -> None:
         self._perform(self._failover.handle(trigger, self._clock(), reason, retry_after_s))
         self._settle()
 
-    def _catch_up(self, now: float) -> None:
-        """Ask for the whole status if something was left out."""
-        if self._intake.missed:
-            self._intake.missed = False
-            self._perform(self._failover.resync(now))
-
     def _perform(self, asks: Asks) -> None:
-        for ask in asks:
-            if self._running and ask.transport not in self._asking:
-                self._asking[ask.transport] = asyncio.create_task(self._put(ask))
+        if self._running:
+            for ask in asks:
+                self._questions.ask(ask)
 
     async def _put(self, ask: Ask) -> None:
-        """Ask a question of the failover's and tell it the outcome."""
-        transport, question = ask
-        mqtt = transport is Transport.MQTT
+        """Ask a question of the failover's."""
+        mqtt = ask.transport is Transport.MQTT
         timeout_s = self._policy.mqtt_answer_s if mqtt else self._policy.http_answer_s
-        error: ShellyError | None = None
-        try:
-            await self._ask_over(transport, question, None, timeout_s)
-        except ShellyError as err:
-            _LOGGER.debug("No answer to %s over %s: %s", question, transport, err)
-            error = err
-        if self._asking.get(transport) is asyncio.current_task():
-            del self._asking[transport]
-        if error is None or (isinstance(error, RpcError) and question is Question.CHECK):
-            self._answered(transport)
+        await self._ask_over(ask.transport, ask.question, None, timeout_s)
+
+    def _take_outcome(self, ask: Ask, error: ShellyError | None) -> None:
+        """Tell the failover what became of its question."""
+        if error is None or (isinstance(error, RpcError) and ask.question is Question.CHECK):
+            self._answered(ask.transport)
         else:
-            self._failed(transport, error)
+            _LOGGER.debug("No answer to %s over %s: %s", ask.question, ask.transport, error)
+            self._failed(ask.transport, error)
+
+    def _pause(self) -> None:
+        self._running = False
+        self._alarm.stop()
 
     def _settle(self) -> None:
         """Set the timer to the next deadline, and tell the watchers if the links stand otherwise than before."""
-        self._arm()
-        failover, now = self._failover, self._clock()
-        closed = tuple(failover.breakers[t].state(now) is BreakerState.CLOSED for t in self._links)
+        if self._running:
+            self._alarm.set(self._failover.next_deadline())
+        failover = self._failover
+        closed = tuple(map(self._works, self._links))
         standing = (failover.active, failover.broker, closed, self.password_refused, self._intake.clock.wrong)
         if standing != self._standing:
             self._standing = standing
             for watcher in tuple(self._watchers):
                 watcher()
 
-    def _arm(self) -> None:
-        deadline = self._failover.next_deadline() if self._running else None
-        if deadline is None:
-            return
-        loop = asyncio.get_running_loop()
-        delay_s = max(0.0, deadline - self._clock())
-        # A timer that fires early finds nothing due and sets itself again: cheaper than moving it with every frame.
-        if self._timer is not None:
-            if self._timer.when() <= loop.time() + delay_s:
-                return
-            self._timer.cancel()
-        self._timer = loop.call_later(delay_s, self._tick)
-
     def _tick(self) -> None:
-        self._timer = None
         self._perform(self._failover.due(self._clock()))
         self._settle()
-
-
-def _worst(errors: list[tuple[Transport, ShellyError]]) -> ShellyError:
-    """Return what a person can do most about: the password, else everything that was tried."""
-    for _, error in errors:
-        if isinstance(error, AuthError):
-            return error
-    if len(errors) == 1:
-        return errors[0][1]
-    return LinkError("; ".join(f"over {transport.upper()}: {error}" for transport, error in errors))
-
-
-def _plain(mac: str) -> str:
-    return re.sub(r"[^0-9A-Fa-f]", "", mac).upper()

@@ -19,8 +19,6 @@ CONFIRM_S = 30.0
 """How long a counter must count on from a jump or a reset until it is believed."""
 RESET_RATIO = 0.1
 """A counter that began anew shows at most this part of what it showed before. A smaller fall is none of its doing."""
-SEED_DIP_RATIO = 0.9
-"""A first reading that falls short of what was shown before a restart, but not of this part of it, is a dip."""
 GROWTH_SLACK = 1.5
 """A counter may grow by this multiple of what the meter can carry: readings come unevenly."""
 GROWTH_NOISE_WH = 100.0
@@ -84,27 +82,16 @@ class CounterGuard:
         self.max_power_w = max_power_w
         """May be set anew, when the meter got other clamps."""
         self._counters: dict[tuple[str, str], _Counter] = {}
-        self._seeds: dict[tuple[str, str], float] = {}
 
     @staticmethod
     def watches(key: str) -> bool:
         """Tell whether component `key` is of a kind with energy counters."""
         return bool(_fields_of(key))
 
-    def seed(self, key: str, field: str, value: float) -> None:
-        """Tell what a counter, in Wh, was last shown as before a restart; too late once it was read.
-
-        `field` is the field of the status, as `total_act` or `aenergy`. If the first reading is a little below
-        `value`, the counter must get back there; if it is far below, or anywhere above, it is believed.
-        """
-        if (key, field) not in self._counters:
-            self._seeds[key, field] = value
-
     def forget(self, key: str) -> None:
-        """Forget the counters of a component that is gone, and what was seeded for them."""
+        """Forget the counters of a component that is gone."""
         for field in _fields_of(key):
             self._counters.pop((key, field), None)
-            self._seeds.pop((key, field), None)
 
     def admit(self, key: str, status_fields: Mapping[str, Any], now: float) -> tuple[Rejection, ...]:
         """Return each counter in what component `key` just told that must keep its last good value, and why.
@@ -125,7 +112,8 @@ class CounterGuard:
         """Return why a counter must keep its last value, `None` if the reading is believed."""
         counter = self._counters.get(name)
         if counter is None:
-            return self._judge_first(name, reading)
+            self._counters[name] = _Counter(reading)
+            return None
         last = counter.believed.value
         if self._follows(reading, counter.believed):
             counter.believe(reading)
@@ -138,14 +126,6 @@ class CounterGuard:
             return RESET if fell else JUMP
         counter.believe(reading)
         self.resets += fell
-        return None
-
-    def _judge_first(self, name: tuple[str, str], reading: _Reading) -> str | None:
-        shown = self._seeds.pop(name, None)
-        if shown is not None and SEED_DIP_RATIO * shown <= reading.value < shown:
-            self._counters[name] = _Counter(_Reading(shown, reading.at))
-            return DIP
-        self._counters[name] = _Counter(reading)
         return None
 
     def _confirms(self, reading: _Reading, counter: _Counter) -> bool:

@@ -10,6 +10,7 @@ time `ts`; what is older than the last of its component is left out. A status th
 of asking, and leaves alone what has been told since.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -26,9 +27,11 @@ from .validation import Rejection, check, limits_for, rated_current_a, sift, tab
 
 OVERTAKEN = "overtaken"
 """Older than what is known of the component."""
+OUTDATED = "outdated"
+"""Older than the last whole status, which had it."""
 REPEATED = "repeated"
 """Said before, to the letter and the hundredth of a second."""
-DROPS = frozenset({OVERTAKEN, REPEATED})
+DROPS = frozenset({OVERTAKEN, OUTDATED, REPEATED})
 """Reasons that say nothing against the device: such things happen on the way."""
 
 _NOTIFY_STATUS = NotificationMethod.STATUS
@@ -75,6 +78,8 @@ class Device:
         """What the device keeps telling wrong, by component and field; gone with the next good value."""
         self.ready = False
         """Whether a full status was applied; until then there is nothing to lay a notification over."""
+        self.whole_ts = -math.inf
+        """As of when the device last told its whole status."""
 
     @property
     def config(self) -> Mapping[str, Mapping[str, Any]]:
@@ -107,12 +112,14 @@ class Device:
             raise FrameError("no status")
         changed = [key for key in self._status if key not in raw and not self._overtaken(key, ts)]
         for key in changed:
-            self._drop(key)
+            self._drop(key, ts)
         rejections: list[Rejection] = []
         for key, status in raw.items():
             if not self._overtaken(key, ts) and self._lay(key, status, ts, now, rejections, whole=True):
                 changed.append(key)
         self.ready = True
+        if ts is not None:
+            self.whole_ts = ts
         return Applied(frozenset(changed), tuple(rejections))
 
     def apply_component(self, key: str, raw: Any, ts: float | None, now: float) -> Applied:
@@ -122,23 +129,23 @@ class Device:
         return Applied(frozenset((key,) if changed else ()), tuple(rejections))
 
     def apply(self, notification: Notification, now: float) -> Applied:
-        """Lay a notification over what is known. Raises `FrameError` for an event list that is none."""
-        ts = notification.ts
+        """Lay a notification over what is known. Raises `FrameError` for a damaged one, of which nothing is taken."""
+        ts, params = notification.ts, notification.params
         if notification.method is not _NOTIFY_STATUS:
             if notification.method is NotificationMethod.EVENT:
                 return self._take_events(notification)
-            if "sys" not in notification.params:
+            if "sys" not in params:
                 raise FrameError("no status")
-            return self.apply_full_status(notification.params, ts, now)
+            return self.apply_full_status(params, ts, now)
         if not self.ready:
             return _NOTHING
+        if None in params.values() and not _is_status(params):
+            raise FrameError("no status")
         changed: list[str] = []
         rejections: list[Rejection] = []
-        for key, delta in notification.params.items():
-            if delta is None and not _is_status(notification.params):
-                raise FrameError("no status")
+        for key, delta in params.items():
             if ts is not None and ts < self._ts.get(key, ts):
-                rejections.append(Rejection(key, None, OVERTAKEN, ts))
+                rejections.append(Rejection(key, None, OVERTAKEN if ts >= self.whole_ts else OUTDATED, ts))
             elif self._lay(key, delta, ts, now, rejections, whole=False):
                 changed.append(key)
         if not rejections and len(changed) == 1:
@@ -149,6 +156,7 @@ class Device:
         """Forget all times: the device's clock was put back, so they say nothing about what comes."""
         self._ts.clear()
         self._event_ts.clear()
+        self.whole_ts = -math.inf
 
     def keys(self, kind: str) -> tuple[str, ...]:
         """Return the keys of all components of a kind, as `em` or `script`, by id."""
@@ -187,7 +195,7 @@ class Device:
         """
         known = self._status.get(key)
         if delta is None and not whole:
-            return known is not None and self._drop(key)
+            return known is not None and self._drop(key, ts)
         before = len(rejections)
         told = delta
         if check(key, delta, self._limits) is not None:
@@ -197,11 +205,7 @@ class Device:
                 self._judge(key, told, rejections[before:], now)
                 return False
         status = overlay({} if whole or known is None else known, delta, key)
-        rejections += contradictions(key, status)
-        if self.counters.watches(key):
-            refused_fields = {rejection.field for rejection in rejections[before:]}
-            told_well = {field: value for field, value in delta.items() if field not in refused_fields}
-            rejections += self.counters.admit(key, told_well, now)
+        self._examine(key, status, delta, rejections, before, now)
         if self.wrong or len(rejections) > before:
             _keep_last_good(status, known, rejections[before:])
             self._judge(key, told, rejections[before:], now)
@@ -216,6 +220,27 @@ class Device:
         self._status[key] = status
         self._decoded.pop(key, None)
         return True
+
+    def _examine(
+        self,
+        key: str,
+        status: Mapping[str, Any],
+        delta: Mapping[str, Any],
+        rejections: list[Rejection],
+        before: int,
+        now: float,
+    ) -> None:
+        """Add what cannot be true together with the rest, or after what was told before; see `_lay`."""
+        if len(rejections) > before:
+            # What was refused is not known now: the rest must not be measured by its old value.
+            unknown = {rejection.field: None for rejection in rejections[before:] if rejection.field is not None}
+            rejections += contradictions(key, {**status, **unknown})
+        else:
+            rejections += contradictions(key, status)
+        if self.counters.watches(key):
+            refused = {rejection.field for rejection in rejections[before:]}
+            told_well = {field: value for field, value in delta.items() if field not in refused}
+            rejections += self.counters.admit(key, told_well, now)
 
     def _judge(self, key: str, told: Any, rejections: list[Rejection], now: float) -> None:
         """Remember what a component tells wrong for how long, and forget what it tells right again."""
@@ -246,10 +271,12 @@ class Device:
     def _overtaken(self, key: str, ts: float | None) -> bool:
         return ts is not None and ts < self._ts.get(key, ts)
 
-    def _drop(self, key: str) -> Literal[True]:
+    def _drop(self, key: str, ts: float | None) -> Literal[True]:
+        """Forget a component that is gone since `ts`, but not when that was: a late frame must not bring it back."""
         del self._status[key]
         self._decoded.pop(key, None)
-        self._ts.pop(key, None)
+        if ts is not None:
+            self._ts[key] = ts
         self.counters.forget(key)
         for name in [name for name in self.wrong if name[0] == key]:
             del self.wrong[name]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from .errors import FrameError, UnsupportedDeviceError
+from .errors import DeviceMismatchError, FrameError, UnsupportedDeviceError
 
 _MAC = re.compile(r"[0-9A-F]{12}")
 
@@ -45,6 +45,12 @@ class DeviceInfo(NamedTuple):
         if not info.id or _MAC.fullmatch(info.mac) is None:
             raise FrameError("no device info")
         return info
+
+    def expect(self, mac: str | None) -> None:
+        """Raise `DeviceMismatchError` unless this is the device with this MAC, in any spelling; `None` is any."""
+        expected = self.mac if mac is None else re.sub(r"[^0-9A-Fa-f]", "", mac).upper()
+        if expected != self.mac:
+            raise DeviceMismatchError(expected, self.mac)
 
 
 def supported(info: DeviceInfo) -> bool:

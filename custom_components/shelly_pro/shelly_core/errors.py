@@ -11,6 +11,8 @@ ShellyError
 └── UnsupportedDeviceError  a Shelly that this code does not know
 """
 
+from collections.abc import Sequence
+
 
 class ShellyError(Exception):
     """Anything that talking to a device can raise."""
@@ -69,3 +71,19 @@ class UnsupportedDeviceError(ShellyError):
     def __init__(self, model: str) -> None:
         super().__init__(f"unsupported device {model}")
         self.model = model
+
+
+def worst_of(errors: Sequence[tuple[str, ShellyError]]) -> ShellyError:
+    """Return what a person can do most about: the password, the wrong device, else everything that was tried.
+
+    `errors` come with the link on which they happened.
+    """
+    for kind in (AuthError, DeviceMismatchError):
+        for _, error in errors:
+            if isinstance(error, kind):
+                return error
+    if len(errors) == 1:
+        return errors[0][1]
+    pauses = [error.retry_after_s for _, error in errors if isinstance(error, LinkError) and error.retry_after_s]
+    told = "; ".join(f"over {link.upper()}: {error}" for link, error in errors)
+    return LinkError(told or "there is no link", retry_after_s=max(pauses, default=None))

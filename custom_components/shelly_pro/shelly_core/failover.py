@@ -119,6 +119,8 @@ _MQTT_STATUS = Ask(Transport.MQTT, Question.STATUS)
 _HTTP_STATUS = Ask(Transport.HTTP, Question.STATUS)
 _HTTP_CHECK = Ask(Transport.HTTP, Question.CHECK)
 _CADENCE_WEIGHT = 0.2
+_MISSED = 2.5
+"""A report overdue by so many intervals does not come any more, if the device answers nothing, either."""
 _EARLY = 0.1
 """Share of an interval between questions that chance may take off."""
 
@@ -168,6 +170,8 @@ class Failover:
     def set_link(self, transport: Transport, exists: bool) -> None:
         """Give or take a link; nothing is known of a new one."""
         self._links[transport] = exists
+        if transport is Transport.MQTT:
+            self.broker = None
         self.breakers[transport] = Breaker(self._chance)
         self._at[transport] = math.inf
 
@@ -180,7 +184,7 @@ class Failover:
             self._enter(state, now, f"the device answers over {transport.upper()}", None)
         self._at[transport] = now + self._interval(transport)
         if transport is Transport.MQTT and self._links[Transport.HTTP]:
-            self._at[Transport.HTTP] = now + self.policy.check_s * self._chance()
+            self._at[Transport.HTTP] = now + self.policy.meter_poll_s * self._chance()
 
     def handle(self, trigger: Trigger, now: float, reason: str = "", retry_after_s: float | None = None) -> Asks:
         """Take what happened; `reason` says it for people, `retry_after_s` is the device's own wish after a failure."""
@@ -263,9 +267,8 @@ class Failover:
     @property
     def silence_s(self) -> float:
         """How long the device may be silent on MQTT."""
-        if not self.meter:
-            return self.policy.relay_silence_s
-        return max(self.policy.meter_silence_s, self.policy.cadences * (self.cadence_s or 0.0))
+        learned_s = self.policy.cadences * (self.cadence_s or 0.0)
+        return max(self.policy.meter_silence_s, learned_s) if self.meter else self.policy.relay_silence_s
 
     def _answered(self, trigger: Trigger, now: float) -> Asks:
         transport = Transport.MQTT if trigger is Trigger.ANSWERED else Transport.HTTP
@@ -301,8 +304,10 @@ class Failover:
         return self._move(trigger, now, reason)
 
     def _reports(self, now: float) -> bool:
-        """Tell whether the device reports over MQTT: worth showing, even if it answers no question."""
-        return self._notified_at is not None and now - self._notified_at <= self.silence_s
+        """Tell whether a meter goes on reporting over MQTT: worth showing, even if it answers no question."""
+        if not self.meter or self._notified_at is None or self.cadence_s is None:
+            return False
+        return now - self._notified_at <= min(self.silence_s, _MISSED * self.cadence_s)
 
     def _move(self, trigger: Trigger, now: float, reason: str) -> Asks:
         state = TRANSITIONS.get((self.state, trigger))
@@ -389,9 +394,5 @@ class Failover:
         return max(now, self.breakers[Transport.MQTT].retry_at) if may else math.inf
 
     def _both_failed(self) -> str:
-        told = (
-            f"{transport.upper()}: {self.breakers[transport].reason or 'not answering'}"
-            for transport in Transport
-            if self._links[transport]
-        )
-        return "; ".join(told) or "there is no way to the device"
+        reasons = {link: self.breakers[link].reason or "not answering" for link in Transport if self._links[link]}
+        return "; ".join(f"{link.upper()}: {reason}" for link, reason in reasons.items())

@@ -20,6 +20,9 @@ TIMEOUT_S = 10.0
 BUSY_S = 1.0
 """All six connections of a device are taken: somebody else will be done soon."""
 
+LONGEST_PAUSE_S = 600.0
+"""A device that wants to be left alone for longer is asked whether it still does."""
+
 
 class HttpLink:
     """A link over HTTP on an injected session; a device never talks first on it, so it has to be polled.
@@ -110,6 +113,8 @@ class HttpLink:
         self._digest = self._fresh_digest()
         if self._password is None and isinstance(error, AuthError):
             raise AuthError("the device wants a password")
+        if isinstance(error, LinkError):
+            error.retry_after_s = max(error.retry_after_s or 0.0, _retry_after_s(response) or 0.0)
         raise error
 
     def _fresh_digest(self) -> tuple[aiohttp.DigestAuthMiddleware, ...]:
@@ -181,5 +186,5 @@ def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
     """Return how long the device wants to be left alone: a 503 is that even without saying for how long."""
     told = response.headers.get("Retry-After", "")
     if told.isdecimal() and told.isascii():
-        return float(told[:6])
+        return min(float(told), LONGEST_PAUSE_S)
     return BUSY_S if response.status == HTTPStatus.SERVICE_UNAVAILABLE else None

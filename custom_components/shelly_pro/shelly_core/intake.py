@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from .clock import DeviceClock
 from .device import DROPS, OVERTAKEN, Applied, Device
+from .device_info import DeviceInfo
 from .errors import DeviceMismatchError, FrameError
 from .frame import Event, Notification, NotificationMethod
 from .link import Transport
 from .rpc import Answer
+from .session import Reply
 from .validation import Rejection
 
 _LOGGER = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ EVENT_AGE_S = 30.0
 """An event older than this is history: a button that was pressed then must not switch anything now."""
 
 STALE = "stale"
+INTRODUCTION = "Shelly.GetDeviceInfo"
 RECORDED = "data"
 """The event with a meter's record of the last minute. It is never too old."""
 
@@ -53,6 +56,26 @@ class Intake:
         """Whether something was left out that a full status would tell; whoever asks for one sets it back."""
         self._said: set[tuple[str, str | None, str]] = set()
 
+    def meet(self, info: DeviceInfo) -> Device:
+        """Return the device that introduced itself; of another one before it, nothing is kept but the counts."""
+        device = self.device
+        if device is None or device.info.mac != info.mac:
+            device = self.device = Device(info)
+            self.clock = DeviceClock()
+        device.info = info
+        return device
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a status to lay a notification over. What comes before is in that status, too."""
+        return self.device is not None and self.device.ready
+
+    def vet(self, reply: Reply) -> None:
+        """Raise `DeviceMismatchError` for a reply of another device, unless it was asked who it is."""
+        device = self.device
+        if device is not None and reply.source != device.info.id and reply.request.method != INTRODUCTION:
+            raise DeviceMismatchError(device.info.id, reply.source)
+
     def take_notification(self, notification: Notification, transport: Transport, now: float, wall: float) -> Update:
         """Apply what the device told by itself. Raises `FrameError` for what makes no sense or is of another device."""
         device = self.device
@@ -61,22 +84,21 @@ class Intake:
         if notification.source != device.info.id:
             raise FrameError("another device")
         ts = notification.ts
-        if ts is not None and self.clock.hear(ts, wall):
-            device.forget_order()
+        if ts is not None:
+            steps = self.clock.steps
+            if self.clock.hear(ts, wall):
+                device.forget_order()
+            # A whole status tells what the clock shows now.
+            self.missed = self.missed or self.clock.steps != steps
         full = notification.method is NotificationMethod.FULL_STATUS
         return self._note(device.apply(notification, now), transport, full, ts, now, wall)
 
     def take_answer(self, answer: Answer, transport: Transport, now: float) -> Update | None:
-        """Apply an answer that is a status; `None` if it is none. Raises `FrameError`, `DeviceMismatchError`."""
-        request, result = answer.request, answer.result
-        device = self.device
-        if device is None or request.method == "Shelly.GetDeviceInfo":
-            return None
-        if answer.source != device.info.id:
-            raise DeviceMismatchError(device.info.id, answer.source)
-        full = request.method == "Shelly.GetStatus"
+        """Apply an answer that is a status; `None` if it is none. Raises `FrameError` if it should be, and is not."""
+        device, result = self.device, answer.result
+        full = answer.request.method == "Shelly.GetStatus"
         key = _component_asked_for(answer)
-        if not full and key is None:
+        if device is None or not (full or key):
             return None
         system = result.get("sys") if full and type(result) is dict else result if key == "sys" else None
         if self.clock.read(system, answer.asked, answer.answered):
@@ -103,7 +125,8 @@ class Intake:
             events = tuple(event for event in events if self._is_fresh(event, wall))
         if ts is not None:
             ts = self.clock.correct(ts)
-        if changed:
+        if changed or not (rejections or applied.events):
+            # To tell the same again, without a fault, is a reading as well.
             self.readings += len(changed)
             self.last_reading_at = now
             if ts is not None:
@@ -116,7 +139,7 @@ class Intake:
             key, field, reason, value = rejection
             if reason in DROPS:
                 self.drops[reason] += 1
-                self.missed = self.missed or reason == OVERTAKEN
+                self.missed = self.missed or (reason == OVERTAKEN and field is None)
                 continue
             self.rejects[reason] += 1
             known = (key, field, reason) in self._said

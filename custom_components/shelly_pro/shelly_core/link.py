@@ -20,6 +20,8 @@ class Signal(StrEnum):
     DISCONNECTED = "disconnected"
     OFFLINE = "offline"
     """The broker says that the device has just left it."""
+    RETAINED = "retained"
+    """A frame was not passed on, because the broker had kept it from before."""
 
 
 class Link(Protocol):

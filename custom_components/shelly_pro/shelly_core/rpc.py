@@ -24,12 +24,17 @@ class Answer(NamedTuple):
 
 
 class _Waiting(NamedTuple):
+    transport: Transport
     outcome: asyncio.Future[Answer]
     asked: float
 
 
 class Rpc:
-    """All requests to one device; `on_answer` sees each result before whoever waits for it, and may refuse it."""
+    """All requests to one device.
+
+    `vet` sees each reply, even a refusal, and raises a `ShellyError` for one of another device; `on_answer` sees each
+    result before whoever waits for it, and may refuse it in the same way.
+    """
 
     def __init__(
         self,
@@ -37,10 +42,12 @@ class Rpc:
         *,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        vet: Callable[[Reply], None],
         on_answer: Callable[[Answer, Transport], None],
     ) -> None:
         self._clock = clock
         self._wall = wall
+        self._vet = vet
         self._on_answer = on_answer
         # Answers to an earlier run under the same name may still be under way: do not count from 1.
         self._session = Session(source, first_id=secrets.randbelow(1 << 24) + 1)
@@ -55,7 +62,7 @@ class Rpc:
         """Ask on `link`. Raises `RpcError`, `LinkError`, `AuthError`, `FrameError`."""
         request = self._session.request(method, params, now=self._clock(), timeout_s=timeout_s)
         outcome: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[request.id] = _Waiting(outcome, self._wall())
+        self._waiting[request.id] = _Waiting(link.transport, outcome, self._wall())
         try:
             async with asyncio.timeout(timeout_s):
                 await link.send(request.frame)
@@ -76,21 +83,22 @@ class Rpc:
         frame = self._session.handle(data, self._clock())
         if type(frame) is Notification:
             return frame
-        if isinstance(frame, Reply):
+        if type(frame) is Reply:
             self._settle(frame, transport)
         return None
 
-    def give_up(self, error: LinkError) -> None:
-        """Let everybody who waits fail with `error`."""
+    def give_up(self, error: LinkError, *transports: Transport) -> None:
+        """Let everybody who waits for an answer to a question on one of the links fail with `error`."""
         for waiting in self._waiting.values():
-            if not waiting.outcome.done():
+            if waiting.transport in transports and not waiting.outcome.done():
                 waiting.outcome.set_exception(error)
 
     def _settle(self, reply: Reply, transport: Transport) -> None:
-        outcome, asked = self._waiting[reply.request.id]
+        _, outcome, asked = self._waiting[reply.request.id]
         if outcome.done():
             return
         try:
+            self._vet(reply)
             if reply.error is not None:
                 raise _error(reply.error, reply.request)
             answer = Answer(reply.request, reply.result, reply.source, asked, self._wall())

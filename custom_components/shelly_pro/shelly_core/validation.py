@@ -65,6 +65,10 @@ def _number(low: float, high: float) -> Rule:
     return Rule(_NUMBERS, low, high)
 
 
+def _whole(low: int, high: int) -> Rule:
+    return Rule(frozenset((int,)), low, high)
+
+
 _FLAG = Rule(frozenset((bool,)))
 _TEXT = Rule(frozenset((str,)))
 _NAMES = Rule(frozenset((list,)), gone_when_null=True, items=_TEXT)
@@ -84,8 +88,8 @@ _ENERGY_WH = _number(0, 1e13)
 _TEMPERATURE_C = _number(-100, 200)
 _TS = _number(0, 1e11)
 _SECONDS = _number(0, 1e10)
-_COUNT = _number(0, 2**53)
-_OFFSET_S = _number(-86_400, 86_400)
+_COUNT = _whole(0, 2**53)
+_OFFSET_S = _whole(-86_400, 86_400)
 _RSSI_DBM = _number(-150, 50)
 
 
@@ -93,7 +97,12 @@ def _object(**inner: Rule) -> Rule:
     return Rule(frozenset((dict,)), gone_when_null=True, inner=inner)
 
 
-_COUNTS = ("on_time", "on_time_rst_ts", "switch_on", "switch_on_rst_ts", "on_above_thr", "on_above_thr_rst_ts")
+_SWITCH_COUNTS = {
+    "on_time": _SECONDS,
+    "switch_on": _COUNT,
+    "on_above_thr": _COUNT,
+    **dict.fromkeys(("on_time_rst_ts", "switch_on_rst_ts", "on_above_thr_rst_ts"), _TS),
+}
 _PHASE_ENERGY = {"total_act_energy": _ENERGY_WH, "total_act_ret_energy": _ENERGY_WH}
 
 
@@ -136,7 +145,7 @@ _RULES: Mapping[str, Mapping[str, Rule]] = {
         "timer_started_at": _TS._replace(gone_when_null=True),
         "timer_duration": _SECONDS._replace(gone_when_null=True),
         "errors": _NAMES,
-        "counts": _object(**dict.fromkeys(_COUNTS, _COUNT)),
+        "counts": _object(**_SWITCH_COUNTS),
         "apower": _number(-1_000_000, 1_000_000),
         "voltage": _VOLTAGE_V,
         "current": _number(0, 2_000),
