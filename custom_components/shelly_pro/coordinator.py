@@ -24,12 +24,16 @@ from .shelly_core import (
     DeviceMismatchError,
     HttpLink,
     LinkError,
+    Policy,
     ShellyError,
     Update,
 )
 
 type ShellyProConfigEntry = ConfigEntry[ShellyProCoordinator]
 type Watcher = Callable[[Component | None], None]
+
+
+POLICY = Policy()
 
 
 class ShellyProCoordinator(DataUpdateCoordinator[Device]):
@@ -51,6 +55,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
             source=self._source,
             mqtt=self._mqtt_link() if self._has_mqtt else None,
             http=self._http_link(),
+            policy=POLICY,
             clock=hass.loop.time,
         )
         entry.async_on_unload(self.client.subscribe(self._handle_update))

@@ -16,7 +16,7 @@ from .health import integration_version
 TO_REDACT: Final = frozenset(
     {
         *("password", "pass", "token", "key", "auth_domain"),
-        *("username", "identity", "anon_identity", "client_id"),
+        *("user", "username", "identity", "anon_identity", "client_id"),
         *("host", "server", "addr", "dst_addr", "mac", "ssid", "bssid"),
         *("ip", "ip6", "sta_ip", "sta_ip6", "netmask", "gw", "nameserver"),
         *("lat", "lon"),

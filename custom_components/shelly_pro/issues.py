@@ -96,8 +96,8 @@ def clock_wrong(_coordinator: ShellyProCoordinator, health: Health) -> Placehold
 
 
 def in_words(seconds: float) -> str:
-    """Return a time as people say it, from a minute up: `90 minutes`, `2 hours`."""
-    unit, size_s = next(((unit, size_s) for unit, size_s in _UNITS if seconds >= 2 * size_s), _UNITS[-1])
+    """Return a time as people say it, from a minute up: `90 minutes`, `2 hours`, also for a second less than that."""
+    unit, size_s = next(((unit, size_s) for unit, size_s in _UNITS if seconds >= 1.95 * size_s), _UNITS[-1])
     count = round(seconds / size_s)
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 

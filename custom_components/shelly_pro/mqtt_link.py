@@ -65,6 +65,8 @@ class MqttLink:
             self._tell(Signal.DISCONNECTED, NOT_RUNNING)
             return
         await self._subscribe()
+        if not self._unsubscribe:
+            return
         connected = mqtt.is_connected(self._hass)
         try:
             async with asyncio.timeout(CONFIRM_S if connected else CONNECT_S):

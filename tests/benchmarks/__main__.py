@@ -6,14 +6,18 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.benchmarks import core, home_assistant
+from tests.benchmarks import core, home_assistant, outage
 from tests.benchmarks.report import Section
 from tests.demo.printing import say
 from tests.stack.processes import StackError
 
 type Benchmark = Callable[..., Awaitable[Section]]
 
-BENCHMARKS: dict[str, Benchmark] = {"core": core.benchmark, "home-assistant": home_assistant.benchmark}
+BENCHMARKS: dict[str, Benchmark] = {
+    "core": core.benchmark,
+    "home-assistant": home_assistant.benchmark,
+    "outage": outage.benchmark,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from aiohttp import WSMsgType
@@ -17,27 +18,38 @@ from tests.benchmarks.simulated_link import SimulatedLink
 
 type Fields = Mapping[str, Any]
 
+CLIENT = "shelly_core: … all of it, through Client"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
-    """`take` handles what `prepare` makes of a frame; `shown` returns the raw fields of `em:0` as they stand then."""
+    """`take` handles what `prepare` makes of a frame; `shown` returns the raw fields of `em:0` as they stand then.
+
+    `begin` is told the time of the first frame whenever the frames begin again, since what is older is dropped.
+    """
 
     name: str
     take: Callable[[Any], object]
     shown: Callable[[], Fields]
+    begin: Callable[[float], None] = lambda _ts: None
     prepare: Callable[[bytes], object] = lambda frame: frame  # what the transport, which is not timed, makes of it
 
 
 def core(meter: Meter) -> Contestant:
-    """Decode, check types and ranges, overlay."""
+    """Decode, order, check types and ranges, overlay, check that it agrees."""
     device = _device(meter)
 
     def take(data: bytes) -> None:
         frame = decode(data)
         if type(frame) is Notification:
-            device.apply(frame)
+            device.apply(frame, 0.0)
 
-    return Contestant(name="shelly_core: decode, check, overlay", take=take, shown=lambda: device.status[KEY])
+    return Contestant(
+        name="shelly_core: decode, check, overlay",
+        take=take,
+        shown=lambda: device.status[KEY],
+        begin=lambda _ts: device.forget_order(),
+    )
 
 
 def typed_core(meter: Meter) -> Contestant:
@@ -47,24 +59,37 @@ def typed_core(meter: Meter) -> Contestant:
     def take(data: bytes) -> None:
         frame = decode(data)
         if type(frame) is Notification:
-            device.apply(frame)
+            device.apply(frame, 0.0)
             device.get(KEY)
 
-    return Contestant(name="shelly_core: … and the typed status", take=take, shown=lambda: device.status[KEY])
+    return Contestant(
+        name="shelly_core: … and the typed status",
+        take=take,
+        shown=lambda: device.status[KEY],
+        begin=lambda _ts: device.forget_order(),
+    )
 
 
 async def core_client(meter: Meter) -> Contestant:
-    """All that the core does for an application: `Client`, from the link's bytes to the listener's typed status."""
+    """All that the core does for an application: `Client`, from the link's bytes to the listener's typed status.
+
+    All machines take part: the device's clock, the order, what agrees with what, the counters, the choice of the link.
+    """
     link = SimulatedLink(meter.device)
-    client = Client(link, source="benchmark")
+    client = Client(source="benchmark", mqtt=link, wall=meter.now)
     device = await client.connect(meter.device.mac)
 
     def listen(update: Update) -> None:
         for key in update.changed:
             device.get(key)
 
+    def begin(ts: float) -> None:
+        """Our own clock goes on one second with each frame; to ask it is as cheap as `time.time`."""
+        device.forget_order()
+        client._wall = count(ts, 1.0).__next__
+
     client.subscribe(listen)
-    return Contestant(name="shelly_core: … through Client", take=link.on_frame, shown=lambda: device.status[KEY])
+    return Contestant(name=CLIENT, take=link.on_frame, shown=lambda: device.status[KEY], begin=begin)
 
 
 async def aioshelly(meter: Meter) -> Contestant:
@@ -93,7 +118,8 @@ async def aioshelly(meter: Meter) -> Contestant:
 
 def _device(meter: Meter) -> Device:
     device = Device(DeviceInfo.parse(meter.info()))
-    device.apply_full_status(meter.full_status())
+    device.apply_config(meter.config())
+    device.apply_full_status(meter.full_status(), meter.now(), 0.0)
     if not isinstance(device.get(KEY), EmStatus):
         raise TypeError(f"{KEY} is no meter")
     return device

@@ -23,6 +23,14 @@ class Meter:
         """The result of Shelly.GetDeviceInfo."""
         return orjson.loads(frames.text(self.device.info()))
 
+    def now(self) -> float:
+        """The meter's time, in Unix seconds."""
+        return self._clock.now()
+
+    def config(self) -> Any:
+        """The result of Shelly.GetConfig."""
+        return orjson.loads(frames.text(self.device.config()))
+
     def full_status(self) -> Any:
         """The result of Shelly.GetStatus."""
         return orjson.loads(frames.text(self.device.status()))

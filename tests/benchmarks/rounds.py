@@ -12,10 +12,14 @@ WARM_UP_ROUNDS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """`take` is called with each of `frames`, in whatever form it gets them in real life."""
+    """`take` is called with each of `frames`, in whatever form it gets them in real life.
+
+    Before each turn, untimed, `begin` makes it forget that it has had these frames.
+    """
 
     take: Callable[[Any], object]
     frames: Sequence[object]
+    begin: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ def run_rounds(contenders: Mapping[str, Contender], *, rounds: int, floor: str) 
 
 def _turn(contender: Contender) -> float:
     take, frames = contender.take, contender.frames
+    contender.begin()
     gc.collect()
     begun = perf_counter_ns()
     for frame in frames:

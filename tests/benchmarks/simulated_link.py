@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shelly_core import Transport
+from shelly_core import Signal, Transport
 from tests.simulator import frames
 from tests.simulator.device import VirtualDevice
 
@@ -17,9 +17,10 @@ class SimulatedLink:
         self._device = device
         self.on_frame: Callable[[bytes], None] = lambda _: None
 
-    async def open(self, on_frame: Callable[[bytes], None]) -> None:
-        """Deliver frames to `on_frame` from now on."""
+    async def open(self, on_frame: Callable[[bytes], None], on_signal: Callable[[Signal, str], None]) -> None:
+        """Deliver frames to `on_frame` from now on; the broker is always there."""
         self.on_frame = on_frame
+        on_signal(Signal.CONNECTED, "")
 
     async def send(self, frame: bytes) -> None:
         """Let the device answer at once."""

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
+from tests.core.http_road import OpenRoad, Road
 from tests.core.shelly_server import ShellyServer
 
 
@@ -25,3 +26,12 @@ async def server(device: ShellyServer) -> AsyncIterator[TestServer]:
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+def road(session: aiohttp.ClientSession, server: TestServer) -> OpenRoad:
+    async def open_road(password: str | None = None, timeout_s: float = 5.0) -> Road:
+        assert server.port is not None
+        return await Road(session, server.port, password, timeout_s).open()
+
+    return open_road

@@ -23,8 +23,8 @@ class Clock:
 
 def client_of(*links: MemoryLink, **kwargs: Any) -> Client:
     """A client whose wall clock stands at `NOW`, as that of the device does."""
-    by_transport = {str(link.transport): link for link in links}
-    return Client(source="me", **by_transport, **{"wall": lambda: NOW, **kwargs})
+    roads: dict[str, Any] = {link.transport: link for link in links}
+    return Client(source="me", **roads, **{"wall": lambda: NOW, **kwargs})
 
 
 async def connected(*links: MemoryLink, **kwargs: Any) -> Client:

@@ -33,6 +33,8 @@ class MemoryLink:
         self.away = False
         """Whether the broker is not there."""
         self.requests: list[dict[str, Any]] = []
+        self.before_open_s = self.after_open_s = 0.0
+        """How long opening takes, before and after the device can be heard."""
         self.opened = 0
         self.closed = 0
         self.open_error: Exception | None = None
@@ -53,10 +55,14 @@ class MemoryLink:
     async def open(self, on_frame: Callable[[bytes], None], on_signal: Callable[[Signal, str], None]) -> None:
         if self.open_error is not None:
             raise self.open_error
+        if self.before_open_s:
+            await asyncio.sleep(self.before_open_s)
         self.opened += 1
         self.on_frame, self.on_signal = on_frame, on_signal
         if self.transport is Transport.MQTT:
             self.signal(Signal.DISCONNECTED if self.away else Signal.CONNECTED, "no broker" if self.away else "")
+        if self.after_open_s:
+            await asyncio.sleep(self.after_open_s)
 
     async def send(self, frame: bytes) -> None:
         if self.on_frame is None:

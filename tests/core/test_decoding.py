@@ -278,3 +278,5 @@ def test_mappings_inside_of_a_status_are_immutable() -> None:
     assert isinstance(em, EmStatus)
     with pytest.raises(TypeError):
         em.phases[Phase.A] = em.phases[Phase.B]  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        em.phases[Phase.A].voltage_v = 1.0  # type: ignore[misc]

@@ -48,6 +48,9 @@ def test_what_is_older_than_the_last_whole_status_was_in_it() -> None:
     device.apply_full_status({**device.status}, 1763989610.0, 0.0)
     late = device.apply(notify(device, 1763989609.9, switch_0={"output": True}), 0.0)
     assert late == Applied(frozenset(), (Rejection("switch:0", None, OUTDATED, 1763989609.9),))
+    # So much older: either it took its time, or the clock was put back.
+    late = device.apply(notify(device, 1763989605.0, switch_0={"output": True}), 0.0)
+    assert late == Applied(frozenset(), (Rejection("switch:0", None, OVERTAKEN, 1763989605.0),))
     assert relay(device).output is False
 
 

@@ -24,39 +24,10 @@ from shelly_core import (
 )
 from shelly_core.auth import THROTTLE_S
 from shelly_core.frame import MAX_FRAME_BYTES, encode_request
-from tests.core.shelly_server import INFO, ShellyServer, cut, half, redirect, status_503
+from tests.core.http_road import OpenRoad, Road, no_signal
+from tests.core.shelly_server import INFO, ShellyServer, cut, half, redirect
 
 PASSWORD = "correct horse"
-
-
-class Road:
-    """A link to the server, opened, with what came over it."""
-
-    def __init__(self, session: aiohttp.ClientSession, port: int, password: str | None, timeout_s: float = 5.0) -> None:
-        self.link = HttpLink(session, "127.0.0.1", port=port, password=password, timeout_s=timeout_s)
-        self.frames: list[bytes] = []
-        self._ids = iter(range(1, 1000))
-
-    async def ask(self) -> None:
-        await self.link.send(encode_request(next(self._ids), "me", "Echo", {"x": 1}))
-
-    @property
-    def answered(self) -> list[int]:
-        return [json.loads(frame)["id"] for frame in self.frames]
-
-
-type OpenRoad = Callable[..., Awaitable[Road]]
-
-
-@pytest.fixture
-def road(session: aiohttp.ClientSession, server: TestServer) -> OpenRoad:
-    async def open_road(password: str | None = None, timeout_s: float = 5.0) -> Road:
-        assert server.port is not None
-        road = Road(session, server.port, password, timeout_s)
-        await road.link.open(road.frames.append)
-        return road
-
-    return open_road
 
 
 async def test_a_frame_is_posted_and_its_reply_passed_on(device: ShellyServer, road: OpenRoad) -> None:
@@ -142,30 +113,6 @@ async def test_a_password_where_none_is_wanted(device: ShellyServer, road: OpenR
     assert device.record == [(200, None, None)]
 
 
-async def test_a_throttled_device_is_not_asked_again_and_then_afresh(device: ShellyServer, road: OpenRoad) -> None:
-    device.password = PASSWORD
-    way = await road(PASSWORD)
-    await way.ask()
-    device.throttled = 1
-    with pytest.raises(LinkError) as caught:
-        await way.ask()
-    assert caught.value.retry_after_s == THROTTLE_S
-    assert not isinstance(caught.value, LinkTimeoutError)
-    await way.ask()
-    assert device.record[2:] == [(429, "n1", "00000002"), (401, None, None), (200, "n2", "00000001")]
-
-
-async def test_throttling_without_a_password_is_no_question_of_the_password(
-    device: ShellyServer, road: OpenRoad
-) -> None:
-    device.password = PASSWORD
-    device.throttled = 1
-    way = await road()
-    with pytest.raises(LinkError) as caught:
-        await way.ask()
-    assert caught.value.retry_after_s == THROTTLE_S
-
-
 async def strange_challenge(_request: web.Request) -> web.StreamResponse:
     challenge = 'Digest qop="auth", realm="r", nonce="1", algorithm=SHA-256, domain="http://[/"'
     return web.Response(status=401, headers={"WWW-Authenticate": challenge})
@@ -179,7 +126,6 @@ async def unknown_algorithm(_request: web.Request) -> web.StreamResponse:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (status_503, "503"),
         (redirect, "302"),
         (cut, "the device closed the connection"),
         (half, "HTTP"),
@@ -249,8 +195,7 @@ async def test_nobody_listens(session: aiohttp.ClientSession) -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))  # bound, but not listening: connections are refused
         port = reserved.getsockname()[1]
-        way = Road(session, port, None)
-        await way.link.open(way.frames.append)
+        way = await Road(session, port, None).open()
         with pytest.raises(LinkError, match="no connection") as caught:
             await way.ask()
         assert not isinstance(caught.value, LinkTimeoutError)
@@ -265,7 +210,7 @@ async def test_a_link_that_is_not_open(device: ShellyServer, road: OpenRoad) -> 
     with pytest.raises(LinkClosedError):
         await way.ask()
     assert device.record == []
-    await way.link.open(way.frames.append)
+    await way.open()
     await way.ask()
     assert way.answered == [2]
 
@@ -291,7 +236,7 @@ async def test_ipv6(device: ShellyServer, session: aiohttp.ClientSession) -> Non
         for host in ("::1", "[::1]"):
             link = HttpLink(session, host, port=server.port)
             frames: list[bytes] = []
-            await link.open(frames.append)
+            await link.open(frames.append, no_signal)
             await link.send(encode_request(1, "me", "Echo", None))
             assert len(frames) == 1
             assert (await fetch_info(session, host, server.port)).mac == INFO["mac"]
@@ -317,7 +262,8 @@ async def test_a_client_over_http(device: ShellyServer, server: TestServer, sess
     device.password = PASSWORD
     device.answer = answer
     assert server.port is not None
-    client = Client(HttpLink(session, "127.0.0.1", port=server.port, password=PASSWORD), source="me")
+    http = HttpLink(session, "127.0.0.1", port=server.port, password=PASSWORD)
+    client = Client(source="me", http=http)
     found = await client.connect(str(INFO["mac"]))
     assert found.keys("switch") == ("switch:0",)
     assert device.statuses == [401, 200, 200, 200]

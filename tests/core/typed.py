@@ -8,12 +8,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 
 def assert_typed(value: Any) -> None:
-    """Check every field of a dataclass, and of the ones inside of it, against its annotation."""
-    assert is_dataclass(value)
+    """Check every field of a component, and of its parts, which are named tuples, against its annotation."""
     hints = get_type_hints(type(value))
-    for field in fields(value):
-        actual = getattr(value, field.name)
-        assert _matches(actual, hints[field.name]), f"{type(value).__name__}.{field.name} = {actual!r}"
+    names = [field.name for field in fields(value)] if is_dataclass(value) else list(value._fields)
+    assert names == list(hints)
+    for name, hint in hints.items():
+        actual = getattr(value, name)
+        assert _matches(actual, hint), f"{type(value).__name__}.{name} = {actual!r}"
 
 
 def _matches(value: Any, hint: Any) -> bool:
@@ -30,7 +31,7 @@ def _matches(value: Any, hint: Any) -> bool:
         return type(value) in {int, float} and math.isfinite(value)
     if hint is NoneType:
         return value is None
-    if is_dataclass(hint):
+    if is_dataclass(hint) or hasattr(hint, "_fields"):
         if type(value) is not hint:
             return False
         assert_typed(value)

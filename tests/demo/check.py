@@ -1,13 +1,17 @@
 """`--check`: Home Assistant against the simulator's ledger, without a person."""
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from tests.demo.printing import say, table
 from tests.stack.comparison import compare_values, fields_without_entity, switch_relays
+from tests.stack.processes import wait_until
 
 if TYPE_CHECKING:
     from tests.stack.comparison import Comparison, Switching
     from tests.stack.stage import Stage
+
+TRIED_S = 30.0
 
 
 async def check(stage: Stage) -> bool:
@@ -16,11 +20,14 @@ async def check(stage: Stage) -> bool:
     missing = await fields_without_entity(stage)
     relays = await switch_relays(stage)
     after = await compare_values(stage)
+    ways = await ways_to_devices(stage)
     complaints = stage.home_assistant.complaints("shelly_pro")
     say("\nEvery entity against what its device reported:")
     say(table(["device", "component and field", "Home Assistant", "device", ""], [_value_row(v) for v in values]))
     say("\nRelays, both ways and from both sides:")
     say(table(["device", "relay", "switched", "seconds", ""], [_relay_row(r) for r in relays]))
+    say("\nThe way to each device, by /api/shelly_pro/health:")
+    say(table(["device", "status", "active link", "MQTT answers in", "HTTP answers in"], [_way_row(w) for w in ways]))
     problems = [
         *(
             f"{v.entity_id}: Home Assistant shows {v.shown}, the device reported {v.reported}"
@@ -28,6 +35,7 @@ async def check(stage: Stage) -> bool:
             if not v.agrees
         ),
         *(f"{r.device} {r.relay} {r.order}: {r.problem}" for r in relays if not r.agrees),
+        *(f"{way['title']} is {way['status']}: {way['reason']}" for way in ways if way["status"] != "ok"),
         *(f"{field} is measured and has no entity" for field in missing),
         *(f"Home Assistant's log: {complaint}" for complaint in complaints),
     ]
@@ -39,6 +47,25 @@ async def check(stage: Stage) -> bool:
     for problem in problems:
         say(f"  WRONG  {problem}")
     return not problems
+
+
+async def ways_to_devices(stage: Stage) -> list[dict[str, Any]]:
+    """Return how each device is, once both roads to it have been tried."""
+    ways: list[dict[str, Any]] = []
+
+    async def tried() -> bool:
+        nonlocal ways
+        _, text, _ = await stage.client.get("/api/shelly_pro/health")
+        ways = json.loads(text)["devices"]
+        return all(link["round_trip_s"] is not None for way in ways for link in way["links"].values())
+
+    await wait_until(tried, TRIED_S, "Home Assistant has tried both roads to each device")
+    return ways
+
+
+def _way_row(way: dict[str, Any]) -> list[str]:
+    trips = [way["links"].get(link, {}).get("round_trip_s") for link in ("mqtt", "http")]
+    return [way["title"], way["status"], way["active"], *("-" if s is None else f"{s * 1000:.0f} ms" for s in trips)]
 
 
 def _value_row(value: Comparison) -> list[str]:

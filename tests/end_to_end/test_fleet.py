@@ -3,6 +3,7 @@
 import asyncio
 import time
 from bisect import bisect_right
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest_asyncio
@@ -13,7 +14,7 @@ from tests.stack.recorder import recorded_states
 from tests.stack.stage import raise_stage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from tests.stack.fleet import SimulatedDevice
@@ -39,12 +40,76 @@ LEAST_SPREAD_S = 0.5
 MOST_TOGETHER = EACH
 """Of `2 * EACH` devices, within `NARROW_S`. Evenly by chance over a second, a third is exceeded in every third run, the
 half in one of 20,000."""
-EVENLY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crowd:
+    """A stage with fifty devices, and what each of them has: entity ids by name."""
+
+    stage: Stage
+    entities: Sequence[dict[str, str]]
+
+    @property
+    def links(self) -> list[str]:
+        """The entity of each device that tells its active link."""
+        return [entities["health-active_link"] for entities in self.entities]
+
+    @property
+    def values(self) -> list[str]:
+        """Every entity that becomes unavailable with its device."""
+        return [e for entities in self.entities for name, e in entities.items() if not name.startswith("health-")]
+
+    async def wait(self, entities: Sequence[str], holds: Callable[[str], bool], deadline_s: float) -> float:
+        """Return the seconds until `holds` for the state of every one of the entities."""
+        states = self.stage.client.states
+        return await self.stage.client.wait_for(
+            lambda: all(holds(states[e].state) for e in entities), deadline_s, f"{len(entities)} like {entities[0]}"
+        )
+
+    async def links_are(self, link: str, deadline_s: float) -> float:
+        """Return the seconds until every device's active link is `link`."""
+        return await self.wait(self.links, lambda state: state == link, deadline_s)
+
+    async def values_are(self, *, available: bool, deadline_s: float) -> float:
+        """Return the seconds until every value is there, or none."""
+        return await self.wait(self.values, lambda state: (state != "unavailable") is available, deadline_s)
+
+    async def first_polls(self, since: float) -> list[float]:
+        """Return when each device answered its first question for the status over HTTP after `since`, in order."""
+        fleet = self.stage.fleet
+        first: dict[str, float] = {}
+
+        async def complete() -> bool:
+            for device in [device for device in fleet.devices if device.id not in first]:
+                frames = (await fleet.ledger(device, since))["frames"]
+                polls = [f["ts"] for f in frames if (f["road"], f["kind"]) == ("http", "Shelly.GetStatus")]
+                if polls:
+                    first[device.id] = min(polls)
+            return len(first) == len(fleet.devices)
+
+        await wait_until(complete, 2 * POLL_S, "Every device is asked over HTTP", interval_s=0.5)
+        return sorted(first.values())
+
+    async def unavailable(self, span: tuple[float, float]) -> list[str]:
+        """Return the entities that the recorder has as unavailable at some time between two."""
+        begin, end = span
+        database, values = self.stage.home_assistant.database, self.values
+
+        # States are committed in order: with one that came after the end, all before it are there.
+        def complete() -> bool:
+            return any(recorded_states(database, entity, end) for entity in values[:50])
+
+        await wait_until(complete, 2 * POLL_S, "The recorder has caught up")
+        return [
+            entity
+            for entity in values
+            if any(s.value == "unavailable" and s.updated <= end for s in recorded_states(database, entity, begin))
+        ]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def crowd(tmp_path: Path) -> AsyncIterator[Stage]:
-    """A stage with fifty devices, all added and on MQTT."""
+async def crowd(tmp_path: Path) -> AsyncIterator[Crowd]:
+    """A crowd whose devices are all added."""
     async with raise_stage(tmp_path, SPECS, options=("--mqtt-reconnect", "5")) as stage:
         turns = asyncio.Semaphore(AT_ONCE)
 
@@ -53,49 +118,7 @@ async def crowd(tmp_path: Path) -> AsyncIterator[Stage]:
                 await stage.add_device(device)
 
         await asyncio.gather(*map(add, stage.fleet.devices))
-        yield stage
-
-
-async def named(stage: Stage, name: str) -> list[str]:
-    """Return each device's entity of that name, such as `health-active_link`; those that have none are left out."""
-    entities = [await stage.entities(device) for device in stage.fleet.devices]
-    return [found[name] for found in entities if name in found]
-
-
-async def values_of(stage: Stage) -> list[str]:
-    """Return one entity of each device that becomes unavailable with it."""
-    return [*await named(stage, "em:0-total_act_power"), *await named(stage, "switch:0")]
-
-
-async def all_show(stage: Stage, entities: Sequence[str], state: str, deadline_s: float) -> float:
-    """Return the seconds until every one of the entities shows `state`."""
-    states = stage.client.states
-    what = f"{len(entities)} entities such as {entities[0]} are {state}"
-    return await stage.client.wait_for(lambda: all(states[e].state == state for e in entities), deadline_s, what)
-
-
-async def all_available(stage: Stage, deadline_s: float) -> float:
-    """Return the seconds until every device's value is there."""
-    states, entities = stage.client.states, await values_of(stage)
-    return await stage.client.wait_for(
-        lambda: all(states[e].known for e in entities), deadline_s, f"{len(entities)} entities are available"
-    )
-
-
-async def first_polls(stage: Stage, since: float) -> list[float]:
-    """Return when each device answered its first question for the status over HTTP after `since`, in order."""
-    first: dict[str, float] = {}
-
-    async def complete() -> bool:
-        for device in stage.fleet.devices:
-            if device.id not in first:
-                frames = (await stage.fleet.ledger(device, since))["frames"]
-                polls = [f["ts"] for f in frames if (f["road"], f["kind"]) == ("http", "Shelly.GetStatus")]
-                first.update(dict.fromkeys([device.id] if polls else [], min(polls, default=0.0)))
-        return len(first) == len(stage.fleet.devices)
-
-    await wait_until(complete, 2 * POLL_S, "Every device is asked over HTTP", interval_s=0.5)
-    return sorted(first.values())
+        yield Crowd(stage=stage, entities=[await stage.entities(device) for device in stage.fleet.devices])
 
 
 def most_within(times: Sequence[float], seconds: float) -> int:
@@ -109,34 +132,21 @@ def check_spread(times: Sequence[float]) -> None:
     assert most_within(times, NARROW_S) <= MOST_TOGETHER, times
 
 
-async def recorded(stage: Stage, span: tuple[float, float]) -> set[str | None]:
-    """Return all that the recorder has of every device's value between two times, once it has caught up."""
-    begin, end = span
-    database, entities = stage.home_assistant.database, await values_of(stage)
-    # States are committed in order: with one that came after the end, all before it are there.
-    await wait_until(
-        lambda: any(recorded_states(database, e, end) for e in entities), 2 * POLL_S, "The recorder has caught up"
-    )
-    states = [state for e in entities for state in recorded_states(database, e, begin)]
-    return {state.value for state in states if state.updated <= end}
-
-
-async def lose_the_broker(stage: Stage) -> None:
-    """HTTP takes over for everybody within seconds; nobody is unavailable, and the devices are not asked all at once."""
-    links = await named(stage, "health-active_link")
+async def lose_the_broker(crowd: Crowd) -> None:
+    """HTTP takes over for everybody within seconds; nothing is unavailable, and not all are asked at once."""
     begin = time.time()
-    await stage.broker.kill()
-    await all_show(stage, links, "http", NOTICED_S)
-    check_spread(await first_polls(stage, begin))
-    assert "unavailable" not in await recorded(stage, (begin, time.time()))
+    await crowd.stage.broker.kill()
+    await crowd.links_are("http", NOTICED_S)
+    check_spread(await crowd.first_polls(begin))
+    assert await crowd.unavailable((begin, time.time())) == []
 
 
-async def lose_http_too(stage: Stage) -> None:
+async def lose_http_too(crowd: Crowd) -> None:
     """Without any road every device is unavailable, and each one's reason is in the log once."""
-    await stage.fleet.set_fault_everywhere("http_cut")
-    await all_show(stage, await values_of(stage), "unavailable", CUT_S)
-    await all_show(stage, await named(stage, "health-active_link"), "none", NOTICED_S)
-    said = stage.home_assistant.complaints("is unavailable")
+    await crowd.stage.fleet.set_fault_everywhere("http_cut")
+    await crowd.values_are(available=False, deadline_s=CUT_S)
+    await crowd.links_are("none", NOTICED_S)
+    said = crowd.stage.home_assistant.complaints("is unavailable")
     assert len(said) == len(SPECS)
     for spec in SPECS:
         (text,) = [text for text in said if f"{spec.name} is unavailable" in text]
@@ -144,29 +154,32 @@ async def lose_http_too(stage: Stage) -> None:
         assert "HTTP: no connection" in text
 
 
-async def find_http_again(stage: Stage) -> None:
+async def find_http_again(crowd: Crowd) -> None:
     """Everybody comes back over HTTP by himself, and again not all at once."""
     begin = time.time()
-    await stage.fleet.clear_faults_everywhere()
-    await all_available(stage, LONGEST_PAUSE_S)
-    await all_show(stage, await named(stage, "health-active_link"), "http", NOTICED_S)
-    check_spread(await first_polls(stage, begin))
+    await crowd.stage.fleet.clear_faults_everywhere()
+    await crowd.values_are(available=True, deadline_s=LONGEST_PAUSE_S)
+    await crowd.links_are("http", NOTICED_S)
+    check_spread(await crowd.first_polls(begin))
 
 
-async def test_fifty_devices_lose_everything_and_come_back(crowd: Stage) -> None:
-    stage, begun = crowd, time.time()
-    links = await named(stage, "health-active_link")
-    assert len(links) == len(SPECS)
-    await all_show(stage, links, "mqtt", SETTLED_S)
+async def find_the_broker_again(crowd: Crowd) -> None:
+    """Everybody returns to MQTT, and nothing is unavailable meanwhile."""
+    begin = time.time()
+    await crowd.stage.broker.start()
+    await crowd.links_are("mqtt", RETURN_S)
+    assert await crowd.unavailable((begin, time.time())) == []
 
-    await lose_the_broker(stage)
-    await lose_http_too(stage)
-    await find_http_again(stage)
-    began_return = time.time()
-    await stage.broker.start()
-    await all_show(stage, links, "mqtt", RETURN_S)
 
-    assert "unavailable" not in await recorded(stage, (began_return, time.time()))
-    for device in stage.fleet.devices:
-        assert [edge for edge in await stage.fleet.edges(device, begun) if edge["kind"] == "switch"] == []
-        assert await stage.fleet.http_in_flight_max(device) == 1
+async def test_fifty_devices_lose_everything_and_come_back(crowd: Crowd) -> None:
+    begun, fleet = time.time(), crowd.stage.fleet
+    await crowd.links_are("mqtt", SETTLED_S)
+
+    await lose_the_broker(crowd)
+    await lose_http_too(crowd)
+    await find_http_again(crowd)
+    await find_the_broker_again(crowd)
+
+    for device in fleet.devices:
+        assert [edge for edge in await fleet.edges(device, begun) if edge["kind"] == "switch"] == []
+        assert await fleet.http_in_flight_max(device) == 1

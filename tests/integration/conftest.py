@@ -2,23 +2,37 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
-from unittest.mock import Mock, patch
+from unittest.mock import Mock, PropertyMock, patch
 
 import pytest
 from aiohttp.test_utils import TestServer
 from homeassistant.components import mqtt
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_mqtt_message
+from homeassistant.helpers.entity import Entity
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_mqtt_message,
+    async_fire_time_changed,
+)
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient, MqttMockPahoClient
 from syrupy.assertion import SnapshotAssertion
 
 # The test plug-in has a package of the same name; importing ours first makes Home Assistant find it.
 import custom_components.shelly_pro  # noqa: F401
+from custom_components.shelly_pro import coordinator
 from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
+from custom_components.shelly_pro.mqtt_link import MqttLink
+from custom_components.shelly_pro.shelly_core import Client
+from tests.integration.entries import answered
 from tests.integration.fixture_device import FixtureDevice
+
+type PassTime = Callable[[float], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +115,38 @@ def notify(hass: HomeAssistant, device: FixtureDevice) -> Callable[..., Awaitabl
         await hass.async_block_till_done()
 
     return send
+
+
+@pytest.fixture
+def pass_time(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> PassTime:
+    """Let seconds pass for the devices that are set up from now on, and wait until what is due then is done.
+
+    The core goes by the time of the event loop, which a test cannot put forward: it gets a clock that can be.
+    """
+    ahead = 0.0
+
+    def create(**kwargs: Any) -> Client:
+        return Client(**kwargs | {"clock": lambda: hass.loop.time() + ahead, "chance": lambda: 0.0})
+
+    async def pass_time(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=ahead))
+        await answered(hass)
+
+    monkeypatch.setattr(coordinator, "Client", create)
+    return pass_time
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up quickly on a device that does not answer over MQTT."""
+    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
+    monkeypatch.setattr(coordinator, "POLICY", replace(coordinator.POLICY, mqtt_answer_s=0.05, command_s=0.05))
+
+
+@pytest.fixture
+def all_enabled() -> Iterator[None]:
+    """Enable every entity, also those that are not by default."""
+    with patch.object(Entity, "entity_registry_enabled_default", new_callable=PropertyMock, return_value=True):
+        yield

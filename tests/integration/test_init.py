@@ -2,156 +2,117 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from freezegun.api import FrozenDateTimeFactory
-from homeassistant.components import mqtt
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import CONF_PASSWORD, EVENT_STATE_CHANGED, EVENT_STATE_REPORTED, STATE_UNAVAILABLE
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.dispatcher import async_dispatcher_send
-from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_mqtt_message,
-    async_fire_time_changed,
 )
-from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.shelly_pro.const import CONF_TOPIC_PREFIX, DOMAIN
-from custom_components.shelly_pro.mqtt_link import MqttLink
 from custom_components.shelly_pro.shelly_core import Transport
-from tests.integration.entries import set_up, state_of
+from tests.integration.conftest import PassTime
+from tests.integration.entries import active_link, answered, set_up, state_of
 from tests.integration.fixture_device import FixtureDevice
 
 type Notify = Callable[..., Awaitable[None]]
 
-POWER = "sensor.switchboard_total_power"
-
-
-def transport(entry: MockConfigEntry) -> Transport:
-    found: Transport = entry.runtime_data.client.transport
-    return found
-
-
-async def pass_time(hass: HomeAssistant, freezer: FrozenDateTimeFactory, seconds: float) -> None:
-    freezer.tick(timedelta(seconds=seconds))
-    async_fire_time_changed(hass)
-    await hass.async_block_till_done(wait_background_tasks=True)
+FREQUENCY = "sensor.switchboard_phase_a_frequency"
+LATER = 1764000005.5
+"""A time of the device after that of its first notification."""
 
 
 async def test_without_mqtt_it_runs_on_http(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, device: FixtureDevice, entry: MockConfigEntry
+    hass: HomeAssistant, pass_time: PassTime, device: FixtureDevice, entry: MockConfigEntry
 ) -> None:
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.LOADED
-    assert transport(entry) is Transport.HTTP
-    assert state_of(hass, POWER) == str(device.status["em:0"]["total_act_power"])
+    assert active_link(entry) is Transport.HTTP
+    assert state_of(hass, FREQUENCY) == str(device.status["em:0"]["a_freq"])
 
-    device.status["em:0"]["total_act_power"] = 4321.125
-    await pass_time(hass, freezer, 6)
-    assert state_of(hass, POWER) == "4321.125"
+    device.status["em:0"]["a_freq"] = 41.125
+    await pass_time(6)
+    assert state_of(hass, FREQUENCY) == "41.125"
 
 
 async def test_with_mqtt_on_both_sides_it_runs_on_mqtt(
     hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    assert transport(entry) is Transport.MQTT
+    assert active_link(entry) is Transport.MQTT
 
-    await notify({"em:0": {"total_act_power": 1234.5}})
-    assert state_of(hass, POWER) == "1234.5"
+    await notify({"em:0": {"a_freq": 12.5}})
+    assert state_of(hass, FREQUENCY) == "12.5"
 
 
 async def test_mqtt_switched_on_later_is_noticed(
     hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry
 ) -> None:
     await set_up(hass, entry)
-    assert transport(entry) is Transport.MQTT
+    assert active_link(entry) is Transport.MQTT
     assert entry.data[CONF_TOPIC_PREFIX] == mqtt_device.topic_prefix
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_device_that_finds_the_broker_later_is_followed(
-    hass: HomeAssistant,
-    mqtt_device: FixtureDevice,
-    entry: MockConfigEntry,
-    notify: Notify,
-    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant, pass_time: PassTime, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
 ) -> None:
     mqtt_device.on_broker = False
-    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    assert transport(entry) is Transport.HTTP
+    assert active_link(entry) is Transport.HTTP
 
     mqtt_device.on_broker = True
-    await notify({"em:0": {"total_act_power": 88.5}})
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert transport(entry) is Transport.MQTT
-    assert state_of(hass, POWER) == "88.5"
-    await notify({"em:0": {"total_act_power": 99.5}})
-    assert state_of(hass, POWER) == "99.5"
+    await notify({"em:0": {"a_freq": 88.5}})
+    assert state_of(hass, FREQUENCY) == "88.5"
+    await answered(hass)
+    assert active_link(entry) is Transport.HTTP
+    await pass_time(6)
+    assert active_link(entry) is Transport.MQTT
+    await notify({"em:0": {"a_freq": 99.5}}, ts=LATER)
+    assert state_of(hass, FREQUENCY) == "99.5"
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_device_heard_on_the_broker_that_answers_there_no_questions_stays_on_http(
-    hass: HomeAssistant,
-    mqtt_device: FixtureDevice,
-    entry: MockConfigEntry,
-    notify: Notify,
-    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant, pass_time: PassTime, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
 ) -> None:
     mqtt_device.on_broker = False
-    monkeypatch.setattr(MqttLink, "timeout_s", 0.0)
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    await notify({"em:0": {"total_act_power": 88.5}})
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert transport(entry) is Transport.HTTP
+    await notify({"em:0": {"a_freq": 88.5}})
+    await answered(hass)
+    await pass_time(6)
+    assert active_link(entry) is Transport.HTTP
 
-    mqtt_device.status["em:0"]["total_act_power"] = 66.5
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=7))
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert state_of(hass, POWER) == "66.5"
-
-
-async def test_device_that_vanishes_while_it_moves_to_mqtt_is_set_up_again(
-    hass: HomeAssistant,
-    mqtt_device: FixtureDevice,
-    entry: MockConfigEntry,
-    notify: Notify,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    mqtt_device.on_broker = False
-    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
-    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    mqtt_device.online = False
-    await notify({"em:0": {"total_act_power": 88.5}})
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.state is ConfigEntryState.SETUP_RETRY
+    mqtt_device.status["em:0"]["a_freq"] = 66.5
+    await pass_time(6)
+    assert state_of(hass, FREQUENCY) == "66.5"
 
 
-@pytest.mark.usefixtures("broker")
+@pytest.mark.usefixtures("broker", "hasty")
 async def test_mqtt_that_goes_elsewhere_leaves_http(
-    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry
 ) -> None:
     """The device uses MQTT, but another broker: nobody answers on ours."""
     device.enable_mqtt()
-    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
     await set_up(hass, entry, topic_prefix=device.topic_prefix)
-    assert transport(entry) is Transport.HTTP
-    assert state_of(hass, POWER) == str(device.status["em:0"]["total_act_power"])
+    assert active_link(entry) is Transport.HTTP
+    assert state_of(hass, FREQUENCY) == str(device.status["em:0"]["a_freq"])
 
 
 async def test_retained_frames_are_not_news(
     hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    before = state_of(hass, POWER)
-    frame = json.dumps(mqtt_device.notification({"em:0": {"total_act_power": 9.5}}))
+    before = state_of(hass, FREQUENCY)
+    frame = json.dumps(mqtt_device.notification({"em:0": {"a_freq": 9.5}}))
     async_fire_mqtt_message(hass, f"{mqtt_device.topic_prefix}/events/rpc", frame, retain=True)
     await hass.async_block_till_done()
-    assert state_of(hass, POWER) == before
+    assert state_of(hass, FREQUENCY) == before
 
 
 async def test_device_that_does_not_answer_is_tried_again(
@@ -176,12 +137,12 @@ async def test_wrong_password_asks_for_the_new_one(
 
 
 async def test_password_changed_while_running(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, device: FixtureDevice, entry: MockConfigEntry
+    hass: HomeAssistant, pass_time: PassTime, device: FixtureDevice, entry: MockConfigEntry
 ) -> None:
     await set_up(hass, entry)
     device.protect("new password")
-    await pass_time(hass, freezer, 6)
-    assert state_of(hass, POWER) == STATE_UNAVAILABLE
+    await pass_time(6)
+    assert state_of(hass, FREQUENCY) == STATE_UNAVAILABLE
     assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == [SOURCE_REAUTH]
 
 
@@ -197,70 +158,23 @@ async def test_another_device_at_the_address(
 
 async def test_unavailable_and_back_over_http(
     hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
+    pass_time: PassTime,
     device: FixtureDevice,
     entry: MockConfigEntry,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     await set_up(hass, entry)
     device.online = False
-    for _ in range(3):
-        await pass_time(hass, freezer, 6)
-    assert state_of(hass, POWER) == STATE_UNAVAILABLE
-    errors = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert ["does not answer" in error.getMessage() for error in errors] == [True]
+    for _ in range(5):
+        await pass_time(6)
+    assert state_of(hass, FREQUENCY) == STATE_UNAVAILABLE
+    said = [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+    assert [text for text in said if "Switchboard" in text] == ["Switchboard is unavailable: HTTP: HTTP status 503"]
 
     device.online = True
-    await pass_time(hass, freezer, 6)
-    assert state_of(hass, POWER) == str(device.status["em:0"]["total_act_power"])
-    assert caplog.text.count("Switchboard is back") == 1
-
-
-async def test_silent_mqtt_device_is_asked_then_unavailable_then_back(
-    hass: HomeAssistant,
-    mqtt_device: FixtureDevice,
-    entry: MockConfigEntry,
-    notify: Notify,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    client = entry.runtime_data.client
-    before = mqtt_device.status["em:0"]["total_act_power"]
-    asked = len(mqtt_device.calls)
-
-    async def be_silent() -> None:
-        client.last_frame_at -= 60
-        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
-        await hass.async_block_till_done(wait_background_tasks=True)
-
-    await be_silent()
-    assert [method for method, _ in mqtt_device.calls[asked:]] == ["Shelly.GetStatus"]
-
-    mqtt_device.online = False
-    monkeypatch.setattr(MqttLink, "timeout_s", 0.05)
-    await be_silent()
-    assert state_of(hass, POWER) == STATE_UNAVAILABLE
-
-    await notify({"em:0": {"total_act_power": 77.5}})
-    assert state_of(hass, POWER) == "77.5"
-    await notify({"em:0": {"total_act_power": before}})
-    assert state_of(hass, POWER) == str(before)
-
-
-async def test_broker_that_goes_is_noticed_at_once_and_what_was_missed_is_fetched(
-    hass: HomeAssistant, mqtt_device: FixtureDevice, mqtt_mock: MqttMockHAClient, entry: MockConfigEntry
-) -> None:
-    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    mqtt_mock.connected = False
-    async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert state_of(hass, POWER) == STATE_UNAVAILABLE
-
-    mqtt_device.status["em:0"]["total_act_power"] = 55.5
-    mqtt_mock.connected = True
-    async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert state_of(hass, POWER) == "55.5"
+    await pass_time(60)
+    assert state_of(hass, FREQUENCY) == str(device.status["em:0"]["a_freq"])
+    assert caplog.text.count("Switchboard is back over HTTP") == 1
 
 
 async def test_unload_lets_go(
@@ -268,13 +182,13 @@ async def test_unload_lets_go(
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
     client = entry.runtime_data.client
-    heard = client.last_frame_at
+    readings = client.health().readings
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert entry.state is ConfigEntryState.NOT_LOADED
 
-    await notify({"em:0": {"total_act_power": 1.5}})
-    assert client.last_frame_at == heard
-    assert state_of(hass, POWER) == STATE_UNAVAILABLE
+    await notify({"em:0": {"a_freq": 1.5}})
+    assert client.health().readings == readings
+    assert state_of(hass, FREQUENCY) == STATE_UNAVAILABLE
 
 
 async def test_device_and_its_parts(
@@ -305,5 +219,5 @@ async def test_states_of_one_component_do_not_disturb_another(
     hass.bus.async_listen(EVENT_STATE_CHANGED, note)
     hass.bus.async_listen(EVENT_STATE_REPORTED, note, callback(lambda _: True))
     status = mqtt_device.status["em:0"]
-    await notify({"em:0": {**status, "total_act_power": status["total_act_power"] + 1}})
-    assert written == [POWER]
+    await notify({"em:0": {**status, "a_freq": status["a_freq"] + 1}})
+    assert written == [FREQUENCY]

@@ -20,7 +20,8 @@ DEVICES = sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir()
 async def test_every_sensor(
     hass: HomeAssistant, entry: MockConfigEntry, entity_registry: er.EntityRegistry, snapshot: SnapshotAssertion
 ) -> None:
-    with patch("custom_components.shelly_pro.PLATFORMS", [Platform.SENSOR]):
+    only_measured = patch("custom_components.shelly_pro.sensor.HEALTH_SENSORS", ())
+    with patch("custom_components.shelly_pro.PLATFORMS", [Platform.SENSOR]), only_measured:
         await set_up(hass, entry)
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
@@ -44,7 +45,7 @@ async def test_component_that_vanishes_is_unavailable(
 ) -> None:
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
     del mqtt_device.status["temperature:0"]
-    await entry.runtime_data.client.refresh()
+    await entry.runtime_data.client.call("Shelly.GetStatus")
     await hass.async_block_till_done()
     assert state_of(hass, "sensor.switchboard_temperature") == STATE_UNAVAILABLE
     assert state_of(hass, "sensor.switchboard_total_power") != STATE_UNAVAILABLE

@@ -1,7 +1,6 @@
 """What System information shows."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 

@@ -4,6 +4,9 @@ import json
 import re
 from pathlib import Path
 
+from custom_components.shelly_pro.binary_sensor import HOPS
+from custom_components.shelly_pro.health_sensors import HEALTH_SENSORS
+
 INTEGRATION = Path(__file__).resolve().parents[2] / "custom_components" / "shelly_pro"
 TEXTS = json.loads((INTEGRATION / "translations" / "en.json").read_text())
 CODE = "\n".join(path.read_text() for path in INTEGRATION.glob("*.py"))
@@ -35,7 +38,18 @@ def test_devices() -> None:
 
 def test_sensors() -> None:
     named = set(re.findall(r'name="(\w+)"', (INTEGRATION / "sensor.py").read_text()))
-    assert named == set(TEXTS["entity"]["sensor"])
+    health = {f"{description.translation_key}" for description in HEALTH_SENSORS}
+    assert named | health == set(TEXTS["entity"]["sensor"])
+
+
+def test_binary_sensors() -> None:
+    assert {f"{description.translation_key}" for description in HOPS} == set(TEXTS["entity"]["binary_sensor"])
+
+
+def test_options_of_enumerations() -> None:
+    for description in HEALTH_SENSORS:
+        if description.options is not None:
+            assert set(description.options) == set(TEXTS["entity"]["sensor"][description.translation_key]["state"])
 
 
 def test_texts_hold_no_addresses_of_pages() -> None:

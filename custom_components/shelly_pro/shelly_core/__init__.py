@@ -3,7 +3,8 @@
 Reading order: `errors` · `frame` (bytes) · `session` and `rpc` (which reply to which request) · `validation`,
 `consistency`, `counters`, `components` and `decoding` (what a status may hold, and what it means) · `device_info`,
 `device`, `clock` and `intake` (all that one device tells, in order) · `link`, `http_link` and `auth` (roads to a
-device) · `backoff`, `breaker`, `policy` and `failover` (which road, and when) · `client` and `health` (all together).
+device) · `backoff`, `breaker`, `policy` and `failover` (which road, and when) · `questions`, `alarm`, `client` and
+`health` (all together).
 """
 
 from .breaker import BreakerState

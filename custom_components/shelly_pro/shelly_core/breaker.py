@@ -1,7 +1,8 @@
 """A circuit breaker for one link: what does not answer is left alone for longer and longer, and the reason is kept.
 
 closed     requests go out; a failure only delays the next question
-open       three failures in a row, or a certainty such as a lost broker: nothing is asked until `retry_at`
+open       three failures in a row, or a certainty such as a lost broker or a refused password: nothing is asked
+           until `retry_at`
 half-open  the pause is over: the next request decides
 """
 
@@ -9,7 +10,7 @@ import math
 from collections.abc import Callable
 from enum import StrEnum
 
-from .backoff import Backoff
+from .backoff import CAP_S, Backoff
 
 FAILURES_TO_OPEN = 3
 
@@ -28,6 +29,7 @@ class Breaker:
     def __init__(self, chance: Callable[[], float]) -> None:
         self._backoff = Backoff(chance)
         self._certain = False
+        self._wanted_rest_until = -math.inf
         self.failures = 0
         """In a row."""
         self.retry_at = -math.inf
@@ -46,22 +48,34 @@ class Breaker:
         """Tell whether a question of ours, not of a person, may be asked."""
         return now >= self.retry_at
 
+    def barred(self, now: float) -> bool:
+        """Tell whether to ask before `retry_at` would be of no use, or even do harm."""
+        return self._certain and now < self.retry_at
+
     def succeed(self) -> None:
         """Close: the link has answered."""
         self._backoff.reset()
-        self._certain = False
+        self._certain, self._wanted_rest_until = False, -math.inf
         self.failures, self.retry_at, self.reason, self.opened_at = 0, -math.inf, None, None
 
     def fail(self, now: float, reason: str, retry_after_s: float | None = None) -> None:
-        """Note a failure; `retry_after_s` is how long the device itself wants to be left alone, at least."""
+        """Note a failure; `retry_after_s` is how long the device itself wants to be left alone, at least.
+
+        A rest as long as the longest pause opens at once: for that long the link carries nothing.
+        """
+        if self.retry_at == math.inf:
+            return
         self.failures += 1
         self.reason = reason
-        self.retry_at = now + max(self._backoff.next_s(), retry_after_s or 0.0)
-        if self.opened_at is None and self.failures >= FAILURES_TO_OPEN:
+        if retry_after_s is not None:
+            self._wanted_rest_until = max(self._wanted_rest_until, now + retry_after_s)
+            self._certain = self._certain or retry_after_s >= CAP_S
+        self.retry_at = max(now + self._backoff.next_s(), self._wanted_rest_until)
+        if self.opened_at is None and self.state(now) is not BreakerState.CLOSED:
             self.opened_at = now
 
     def trip(self, now: float, reason: str) -> None:
-        """Open at once and for good: it is certain that the link cannot deliver, until `try_now`."""
+        """Open at once and until `try_now` or `succeed`: it is certain that the link cannot deliver."""
         self._certain = True
         self.reason, self.retry_at = reason, math.inf
         if self.opened_at is None:

@@ -199,14 +199,14 @@ class Client:
         transport = link.transport
         if transport in self._opened:
             return
+        # It may be of use before `open` returns: when it finds the broker, a question follows at once.
+        self._opened.add(transport)
         try:
             await link.open(partial(self._receive, transport), self._take_signal)
         except LinkError as err:
+            self._opened.discard(transport)
             self._step(_FAILED[transport], str(err))
-            return
-        if self._wanted and self._links.get(transport) is link:
-            self._opened.add(transport)
-        else:
+        if not self._wanted or self._links.get(transport) is not link:
             await link.close()
 
     async def _read_all(self, expected_mac: str | None) -> Transport:
@@ -281,6 +281,8 @@ class Client:
                 self._answered(transport)
                 raise
             except ShellyError as err:
+                if not self._opened:
+                    raise
                 self._failed(transport, err)
                 errors.append((transport, err))
             else:
@@ -292,8 +294,7 @@ class Client:
         return self._failover.breakers[transport].state(self._clock()) is BreakerState.CLOSED
 
     def _output(self, key: str) -> bool | None:
-        device = self._intake.device
-        status = None if device is None else device.get(key)
+        status = self.device.get(key)
         return status.output if isinstance(status, SwitchStatus) else None
 
     def _receive(self, transport: Transport, data: bytes) -> None:
@@ -387,9 +388,8 @@ class Client:
         """Set the timer to the next deadline, and tell the watchers if the links stand otherwise than before."""
         if self._running:
             self._alarm.set(self._failover.next_deadline())
-        failover = self._failover
-        closed = tuple(map(self._works, self._links))
-        standing = (failover.active, failover.broker, closed, self.password_refused, self._intake.clock.wrong)
+        works = tuple(map(self._works, self._links))
+        standing = (self.active, self._failover.broker, works, self.password_refused, self._intake.clock.wrong)
         if standing != self._standing:
             self._standing = standing
             for watcher in tuple(self._watchers):

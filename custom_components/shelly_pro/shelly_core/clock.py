@@ -7,10 +7,16 @@ when it does. The offset of its clock to ours is bounded from both sides, withou
 - a notification cannot arrive before it was sent, so the offset is at least `ts - now`;
 - `sys.unixtime`, whole seconds in an answer to a question of ours, was read between asking and answering.
 
+What is kept is the best bound from below: a status that seems older than it is does no harm, but one that seems younger
+would push aside what the device tells next. Clocks drift, so an old bound fades with every status towards a newer one.
+
 All times are Unix seconds.
 """
 
+import math
 from typing import Any
+
+from .frame import MAX_TS
 
 EPOCH_S = 1e9
 """A time before this, in 2001, is a clock that counts from the device's boot."""
@@ -19,7 +25,10 @@ TOLERANCE_S = 5.0
 """An offset up to this leaves stamps as the device made them."""
 
 STEP_S = 2.0
-"""A change of the offset beyond this is a step of the clock, not a late frame."""
+"""A change of the offset beyond what was possible is a step of the clock; less is drift, or a late frame."""
+
+_FADING = 0.25
+"""Share of the way that an old bound goes with each status."""
 
 
 class DeviceClock:
@@ -31,29 +40,31 @@ class DeviceClock:
         self.synced = True
         """Whether the device has the time from somewhere, or only counts since its boot."""
         self.steps = 0
+        self._far = False
+        self._most = math.inf
+        """What the offset cannot have been above at the last status; unknown after a step."""
+        self._heard = -math.inf
+        """The best bound from below by notifications since the last status."""
 
     @property
     def wrong(self) -> bool:
         """Whether stamps have to be corrected."""
-        return not self.synced or (self.offset_s is not None and abs(self.offset_s) > TOLERANCE_S)
+        return not self.synced or self._far
 
     def hear(self, ts: float, now: float) -> bool:
         """Take the stamp of a notification; tells whether the clock was put back, so that old stamps mean nothing."""
-        offset = self.offset_s
-        if offset is None:
-            self.offset_s, self.synced = ts - now, ts >= EPOCH_S
-            return False
-        ahead = ts - now - offset
-        if ahead > 0.0:
-            self.offset_s = ts - now
-            if ahead > STEP_S:
-                self._step(ts)
-            return False
-        if ts < EPOCH_S <= now + offset:
-            self.offset_s = ts - now
-            self._step(ts)
-            return True
-        return False
+        offset, shown, synced = self.offset_s, ts - now, ts >= EPOCH_S
+        put_back = offset is not None and not synced and now + offset >= EPOCH_S
+        if put_back:
+            self._heard = -math.inf
+        self._heard = max(self._heard, shown)
+        if offset is None or shown > offset or put_back:
+            if offset is not None and (synced is not self.synced or shown > self._most + STEP_S):
+                self.steps += 1
+                self._most = math.inf
+            self.synced = synced
+            self._set(shown)
+        return put_back
 
     def read(self, system: Any, asked: float, answered: float) -> bool:
         """Take `sys` of a status that was asked for; tells whether the clock was put back."""
@@ -61,16 +72,19 @@ class DeviceClock:
         if told is None:
             return False
         ts, self.synced = told
-        offset, least = self.offset_s, ts - answered
-        if offset is None or offset < least:
-            if offset is not None and least - offset > STEP_S:
-                self.steps += 1
-            self.offset_s = least
+        least, most = ts - answered, ts + 1.0 - asked
+        offset, most_before, heard = self.offset_s, self._most, self._heard
+        self._most, self._heard = most, -math.inf
+        if offset is None:
+            self._set(least)
             return False
-        if offset > ts + 1.0 - asked + STEP_S:
-            self.offset_s = least
+        put_back = offset > most + STEP_S
+        if put_back or least > most_before + STEP_S:
             self.steps += 1
-            return True
+            self._set(least)
+            return put_back
+        offset, best = min(offset, most), min(max(least, heard), most)
+        self._set(max(best, offset - _FADING * (offset - best)))
         return False
 
     def at(self, now: float) -> float:
@@ -79,12 +93,12 @@ class DeviceClock:
 
     def correct(self, ts: float) -> float:
         """Return the true time of a stamp: as the device made it, unless its clock is wrong."""
-        offset = self.offset_s
-        return ts if offset is None or -TOLERANCE_S <= offset <= TOLERANCE_S else ts - offset
+        return ts if self.offset_s is None or not self._far else ts - self.offset_s
 
-    def _step(self, ts: float) -> None:
-        self.steps += 1
-        self.synced = ts >= EPOCH_S
+    def _set(self, offset: float) -> None:
+        """Keep an offset; one that wavers about the tolerance must not move stamps to and fro."""
+        self.offset_s = offset
+        self._far = abs(offset) > (TOLERANCE_S - STEP_S if self._far else TOLERANCE_S)
 
 
 def _told(system: Any) -> tuple[float, bool] | None:
@@ -93,6 +107,6 @@ def _told(system: Any) -> tuple[float, bool] | None:
         return None
     for field, synced in (("unixtime", True), ("uptime", False)):
         value = system.get(field)
-        if (type(value) is int or type(value) is float) and value >= 0:
+        if (type(value) is int or type(value) is float) and 0 <= value <= MAX_TS:
             return float(value), synced and value >= EPOCH_S
     return None

@@ -1,11 +1,14 @@
 """The components of a device as typed, immutable statuses; units stand in the names, `None` is "not reported".
 
+The parts of a component are tuples, immutable as well and made in half the time: a meter has three, each second anew.
+
 Fields by component: https://shelly-api-docs.shelly.cloud/gen2/ComponentsAndServices/Introduction
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Phase(StrEnum):
@@ -21,8 +24,7 @@ class Component:
     """The status of one component of a device."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchCounts:
+class SwitchCounts(NamedTuple):
     """What a relay counts since firmware 2.0; each count has the Unix time of its last reset."""
 
     on_time_s: float | None
@@ -62,8 +64,7 @@ class InputStatus(Component):
     state: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseReading:
+class PhaseReading(NamedTuple):
     """What a meter measures of one phase. Power is positive from the grid unless the clamp is turned round."""
 
     voltage_v: float | None
@@ -75,7 +76,7 @@ class PhaseReading:
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class EmStatus(Component):
     """A three-phase meter; `n_current_a` is `None` without a clamp on the neutral, and no part of the total."""
 
@@ -90,8 +91,7 @@ class EmStatus(Component):
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseEnergy:
+class PhaseEnergy(NamedTuple):
     """The counters of one phase; import and export both grow, they are not netted."""
 
     act_energy_wh: float | None

@@ -54,7 +54,9 @@ def _names(raw: Mapping[str, Any], field: str) -> tuple[str, ...]:
 
 def _texts(listed: Any) -> tuple[str, ...]:
     """Return the texts of a list of which the documentation does not say what else it may hold."""
-    return tuple(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else ()
+    if type(listed) is not list or not listed:
+        return ()
+    return tuple(item for item in listed if isinstance(item, str))
 
 
 def _inside(raw: Mapping[str, Any], group: str, field: str) -> Any:
@@ -112,31 +114,32 @@ _PHASE_FIELDS = tuple(
 
 
 def _em(number: int, raw: Mapping[str, Any]) -> EmStatus:
+    """Decode what a meter tells once a second: positional arguments take half the time of named ones."""
     get = raw.get
     return EmStatus(
-        id=number,
-        phases=MappingProxyType({phase: _phase_reading(fields, raw) for phase, fields in _PHASE_FIELDS}),
-        n_current_a=get("n_current"),
-        n_errors=_names(raw, "n_errors"),
-        total_current_a=get("total_current"),
-        total_act_power_w=get("total_act_power"),
-        total_aprt_power_va=get("total_aprt_power"),
-        user_calibrated_phases=_texts(raw.get("user_calibrated_phase")),
-        errors=_names(raw, "errors"),
+        number,
+        MappingProxyType({phase: _phase_reading(fields, get) for phase, fields in _PHASE_FIELDS}),
+        get("n_current"),
+        _names(raw, "n_errors"),
+        get("total_current"),
+        get("total_act_power"),
+        get("total_aprt_power"),
+        _texts(get("user_calibrated_phase")),
+        _names(raw, "errors"),
     )
 
 
-def _phase_reading(fields: tuple[str, ...], raw: Mapping[str, Any]) -> PhaseReading:
+def _phase_reading(fields: tuple[str, ...], get: Callable[[str], Any]) -> PhaseReading:
     voltage, current, act_power, aprt_power, pf, freq, errors = fields
-    get = raw.get
+    names = get(errors)
     return PhaseReading(
-        voltage_v=get(voltage),
-        current_a=get(current),
-        act_power_w=get(act_power),
-        aprt_power_va=get(aprt_power),
-        pf=get(pf),
-        freq_hz=get(freq),
-        errors=_names(raw, errors),
+        get(voltage),
+        get(current),
+        get(act_power),
+        get(aprt_power),
+        get(pf),
+        get(freq),
+        () if names is None else tuple(names),
     )
 
 

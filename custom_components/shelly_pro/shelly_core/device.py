@@ -28,7 +28,9 @@ from .validation import Rejection, check, limits_for, rated_current_a, sift, tab
 OVERTAKEN = "overtaken"
 """Older than what is known of the component."""
 OUTDATED = "outdated"
-"""Older than the last whole status, which had it."""
+"""A little older than the last whole status, which had it."""
+OUTDATED_S = 5.0
+"""What is older than a whole status by more than this hints at a clock that was put back."""
 REPEATED = "repeated"
 """Said before, to the letter and the hundredth of a second."""
 DROPS = frozenset({OVERTAKEN, OUTDATED, REPEATED})
@@ -139,13 +141,14 @@ class Device:
             return self.apply_full_status(params, ts, now)
         if not self.ready:
             return _NOTHING
-        if None in params.values() and not _is_status(params):
+        if len(params) > 1 and None in params.values() and not _is_status(params):
             raise FrameError("no status")
         changed: list[str] = []
         rejections: list[Rejection] = []
         for key, delta in params.items():
             if ts is not None and ts < self._ts.get(key, ts):
-                rejections.append(Rejection(key, None, OVERTAKEN if ts >= self.whole_ts else OUTDATED, ts))
+                outdated = self.whole_ts - OUTDATED_S < ts < self.whole_ts
+                rejections.append(Rejection(key, None, OUTDATED if outdated else OVERTAKEN, ts))
             elif self._lay(key, delta, ts, now, rejections, whole=False):
                 changed.append(key)
         if not rejections and len(changed) == 1:
@@ -164,12 +167,11 @@ class Device:
 
     def get(self, key: str) -> Component | None:
         """Return the status of a component; `None` if the device has none of this key, or it is not modelled."""
-        try:
+        if key in self._decoded:
             return self._decoded[key]
-        except KeyError:
-            status = self._status.get(key)
-            component = self._decoded[key] = None if status is None else build(key, status)
-            return component
+        status = self._status.get(key)
+        component = self._decoded[key] = None if status is None else build(key, status)
+        return component
 
     def components[ComponentT: Component](self, kind: type[ComponentT]) -> dict[str, ComponentT]:
         """Return the status of all components of a type by key, in the order of their ids."""
@@ -306,10 +308,7 @@ def overlay(status: Mapping[str, Any], delta: Mapping[str, Any], key: str) -> di
 
 
 def _keep_last_good(status: dict[str, Any], known: Mapping[str, Any] | None, rejections: list[Rejection]) -> None:
-    for rejection in rejections:
-        field = rejection.field
-        if field is None:
-            continue
+    for field in [rejection.field for rejection in rejections if rejection.field is not None]:
         if known is not None and field in known:
             status[field] = known[field]
         else:

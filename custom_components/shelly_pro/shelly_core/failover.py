@@ -33,6 +33,7 @@ from typing import NamedTuple
 from .breaker import Breaker, BreakerState
 from .link import Transport
 from .policy import Policy
+from .reports import Reports
 
 
 class State(StrEnum):
@@ -118,9 +119,7 @@ type Asks = tuple[Ask, ...]
 _MQTT_STATUS = Ask(Transport.MQTT, Question.STATUS)
 _HTTP_STATUS = Ask(Transport.HTTP, Question.STATUS)
 _HTTP_CHECK = Ask(Transport.HTTP, Question.CHECK)
-_CADENCE_WEIGHT = 0.2
-_MISSED = 2.5
-"""A report overdue by so many intervals does not come any more, if the device answers nothing, either."""
+_ANSWERS = "the device answers over"
 _EARLY = 0.1
 """Share of an interval between questions that chance may take off."""
 
@@ -129,20 +128,13 @@ class Failover:
     """Decides for one device; `now` is seconds of any monotonic clock, `chance` gives numbers from 0 to 1."""
 
     def __init__(
-        self,
-        policy: Policy | None = None,
-        *,
-        mqtt: bool,
-        http: bool,
-        chance: Callable[[], float] = random.random,
+        self, policy: Policy | None = None, *, mqtt: bool, http: bool, chance: Callable[[], float] = random.random
     ) -> None:
         """`mqtt` and `http` say which links there are; at first nothing is known of either."""
         self.policy = Policy() if policy is None else policy
         self._chance = chance
         self._links = {Transport.MQTT: mqtt, Transport.HTTP: http}
         self.breakers = {transport: Breaker(chance) for transport in Transport}
-        self.meter = False
-        """Whether the device reports by itself at short intervals; known once its status is."""
         self.state = State.DOWN
         self.since: float | None = None
         self.reason = "nothing was heard of the device yet"
@@ -151,12 +143,11 @@ class Failover:
         """How often another link became active."""
         self.broker: bool | None = None
         """Whether we are connected to the broker; `None` until that is known."""
-        self.cadence_s: float | None = None
         self.heard_at: dict[Transport, float] = {}
         """When the device was last heard, by link."""
-        self._notified_at: float | None = None
-        self._probes = 0
+        self._reports = Reports(self.policy)
         self._last_active: Transport | None = None
+        self._active_since = -math.inf
         self._hold_until = math.inf
         self._proven = False
         self._at = dict.fromkeys(Transport, math.inf)
@@ -167,24 +158,38 @@ class Failover:
         """The link that commands take first; `None` while neither delivers."""
         return _ACTIVE[self.state]
 
+    @property
+    def meter(self) -> bool:
+        """Whether the device reports by itself at short intervals; known once its status is."""
+        return self._reports.meter
+
+    @meter.setter
+    def meter(self, meter: bool) -> None:
+        self._reports.meter = meter
+
     def set_link(self, transport: Transport, exists: bool) -> None:
         """Give or take a link; nothing is known of a new one."""
         self._links[transport] = exists
         if transport is Transport.MQTT:
             self.broker = None
+        self.heard_at.pop(transport, None)
         self.breakers[transport] = Breaker(self._chance)
         self._at[transport] = math.inf
 
     def start(self, transport: Transport, now: float) -> None:
         """Begin with the link over which the device has just told everything."""
         self.heard_at[transport] = now
+        mqtt = transport is Transport.MQTT
+        if not self._delivers(transport):
+            self._enter(State.ON_HTTP, now, "the broker was lost meanwhile", Trigger.BROKER_LOST)
+            return
         self.breakers[transport].succeed()
-        if self.active is not transport:
-            state = State.ON_MQTT if transport is Transport.MQTT else State.ON_HTTP
-            self._enter(state, now, f"the device answers over {transport.upper()}", None)
+        if mqtt or self.active is not transport:
+            self._enter(State.ON_MQTT if mqtt else State.ON_HTTP, now, f"{_ANSWERS} {transport.upper()}", None)
         self._at[transport] = now + self._interval(transport)
-        if transport is Transport.MQTT and self._links[Transport.HTTP]:
-            self._at[Transport.HTTP] = now + self.policy.meter_poll_s * self._chance()
+        if mqtt and self._links[Transport.HTTP]:
+            soon = now + self.policy.meter_poll_s * self._chance()
+            self._at[Transport.HTTP] = max(soon, self.breakers[Transport.HTTP].retry_at)
 
     def handle(self, trigger: Trigger, now: float, reason: str = "", retry_after_s: float | None = None) -> Asks:
         """Take what happened; `reason` says it for people, `retry_after_s` is the device's own wish after a failure."""
@@ -196,30 +201,27 @@ class Failover:
             case Trigger.FAILED | Trigger.HTTP_FAILED:
                 return self._failed(trigger, now, reason, retry_after_s)
             case Trigger.BROKER_LOST:
-                self.broker, self._notified_at = False, None
+                self.broker, self._reports.last_at = False, None
                 self.breakers[Transport.MQTT].trip(now, reason)
                 self._at[Transport.MQTT] = math.inf
             case Trigger.BROKER_FOUND:
                 self.broker = True
                 self.breakers[Transport.MQTT].try_now(now)
-                if self.state is not State.ON_MQTT:
+                if self.state is not State.ON_MQTT and self._links[Transport.MQTT]:
                     return self._ask(_MQTT_STATUS, now)
         return self._move(trigger, now, reason)
 
     def notified(self, now: float) -> Asks:
         """Take note that the device reported something over MQTT: the one trigger that comes all the time."""
-        before, self._notified_at = self._notified_at, now
+        if not self._delivers(Transport.MQTT):
+            return ()
         self.heard_at[Transport.MQTT] = now
-        self._probes = 0
         if self.state is State.ON_MQTT:
-            if before is not None:
-                interval = now - before
-                cadence = interval if self.cadence_s is None else self.cadence_s
-                self.cadence_s = cadence + _CADENCE_WEIGHT * (interval - cadence)
+            self._reports.note(now, self._active_since)
             return ()
         breaker = self.breakers[Transport.MQTT]
-        if before is None or now - before > self.silence_s:
-            # Its first word after a silence: what failed during the silence says nothing any more.
+        if self._reports.note(now, math.inf):
+            # What failed during a silence says nothing any more.
             breaker.try_now(now)
         if self.state is not State.DOWN and not breaker.allows(now):
             return ()
@@ -240,9 +242,8 @@ class Failover:
         asks: Asks = ()
         if self.state is State.HOLD_DOWN and now >= self._hold_until and self._proven:
             asks += self._move(Trigger.HELD, now, "MQTT has been delivering again for a while")
-        silent_at = self._silent_at()
-        if now >= silent_at:
-            asks += self._move(Trigger.SILENT, now, f"nothing was heard over MQTT for {self.silence_s:.0f} s")
+        if now >= self._silent_at():
+            asks += self._move(Trigger.SILENT, now, f"nothing was heard over MQTT for {self._reports.silence_s:.0f} s")
         if now >= self._at[Transport.MQTT]:
             asks += self._ask(_MQTT_STATUS, now)
         if now >= self._at[Transport.HTTP]:
@@ -264,63 +265,59 @@ class Failover:
 
         return tuple(sorted((transport for transport in Transport if self._links[transport]), key=rank))
 
-    @property
-    def silence_s(self) -> float:
-        """How long the device may be silent on MQTT."""
-        learned_s = self.policy.cadences * (self.cadence_s or 0.0)
-        return max(self.policy.meter_silence_s, learned_s) if self.meter else self.policy.relay_silence_s
-
     def _answered(self, trigger: Trigger, now: float) -> Asks:
         transport = Transport.MQTT if trigger is Trigger.ANSWERED else Transport.HTTP
+        if not self._delivers(transport):
+            return ()
         self.heard_at[transport] = now
         if self._is_mute(transport):
             self.breakers[transport].trip(now, "the device answers over MQTT, but does not report anything by itself")
+            self._at[transport] = math.inf
             return self._move(Trigger.MUTE, now, "the meter reports nothing over MQTT by itself")
         self.breakers[transport].succeed()
         if transport is Transport.MQTT:
             self._proven = True
-        if transport is Transport.HTTP or self.state is State.ON_MQTT:
+        if transport is Transport.HTTP:
+            # The answer to a command tells nothing of the meter: it must not put off the next poll.
+            self._at[transport] = min(self._at[transport], now + self._interval(transport))
+        elif self.state is State.ON_MQTT:
             self._at[transport] = now + self._interval(transport)
-        return self._move(trigger, now, f"the device answers over {transport.upper()}")
+        return self._move(trigger, now, f"{_ANSWERS} {transport.upper()}")
 
     def _is_mute(self, transport: Transport) -> bool:
         """Count answers without a report in between; with no HTTP to go to, a mute meter is asked and asked."""
         if transport is Transport.HTTP or not self.meter:
             return False
         if self.state is State.SUSPECT:
-            self._probes += 1
+            self._reports.missed += 1
         http = self._links[Transport.HTTP] and self.breakers[Transport.HTTP].failures == 0
-        return http and self._probes >= self.policy.mute_probes
+        return http and self._reports.missed >= self.policy.mute_probes
 
     def _failed(self, trigger: Trigger, now: float, reason: str, retry_after_s: float | None) -> Asks:
         transport = Transport.MQTT if trigger is Trigger.FAILED else Transport.HTTP
         breaker = self.breakers[transport]
-        if breaker.retry_at < math.inf:
+        if self._delivers(transport):
             breaker.fail(now, reason, retry_after_s)
             self._at[transport] = breaker.retry_at
         lost = transport is Transport.HTTP and breaker.state(now) is not BreakerState.CLOSED
-        if lost and not (self.state is State.ON_HTTP and self._reports(now)):
+        if lost and not (self.state is State.ON_HTTP and self._reports.go_on(now)):
             return self._move(Trigger.HTTP_LOST, now, self._both_failed())
         return self._move(trigger, now, reason)
-
-    def _reports(self, now: float) -> bool:
-        """Tell whether a meter goes on reporting over MQTT: worth showing, even if it answers no question."""
-        if not self.meter or self._notified_at is None or self.cadence_s is None:
-            return False
-        return now - self._notified_at <= min(self.silence_s, _MISSED * self.cadence_s)
 
     def _move(self, trigger: Trigger, now: float, reason: str) -> Asks:
         state = TRANSITIONS.get((self.state, trigger))
         return () if state is None else self._enter(state, now, reason, trigger)
 
     def _enter(self, state: State, now: float, reason: str, trigger: Trigger | None) -> Asks:
-        if state is State.ON_HTTP and not self._links[Transport.HTTP]:
-            state = State.ON_MQTT if trigger is Trigger.FAILED and self._reports(now) else State.DOWN
+        if state is State.ON_HTTP and (not self._links[Transport.HTTP] or self.breakers[Transport.HTTP].barred(now)):
+            state = State.ON_MQTT if trigger is Trigger.FAILED and self._reports.go_on(now) else State.DOWN
             reason = self._both_failed()
         if state is self.state:
             return ()
-        self.state, self.since, self.reason = state, now, reason
-        if (active := self.active) is not None:
+        before, self.state, self.since, self.reason = self.active, state, now, reason
+        if (active := self.active) is not before:
+            self._active_since = now
+        if active is not None:
             self.switchovers += self._last_active not in {active, None}
             self._last_active = active
         return self._ENTRIES[state](self, now, trigger)
@@ -349,9 +346,12 @@ class Failover:
         return () if self._proven else self._ask(_MQTT_STATUS, now)
 
     def _enter_down(self, now: float, _trigger: Trigger | None) -> Asks:
+        mqtt = self.breakers[Transport.MQTT]
+        if mqtt.retry_at == math.inf and self._delivers(Transport.MQTT):
+            mqtt.try_now(now)  # a meter that answers, but does not report, is better than none
         self._at[Transport.MQTT] = self._mqtt_trial_at(now)
-        http = self._links[Transport.HTTP]
-        self._at[Transport.HTTP] = max(now, self.breakers[Transport.HTTP].retry_at) if http else math.inf
+        if self._links[Transport.HTTP]:
+            self._at[Transport.HTTP] = max(now, self.breakers[Transport.HTTP].retry_at)
         return ()
 
     _ENTRIES: Mapping[State, Callable[[Failover, float, Trigger | None], Asks]] = {
@@ -378,20 +378,22 @@ class Failover:
 
     def _stand_by(self, now: float) -> None:
         """HTTP is only checked from now on, a failing one as its breaker says."""
-        if not self._links[Transport.HTTP]:
-            return
-        breaker = self.breakers[Transport.HTTP]
-        self._at[Transport.HTTP] = breaker.retry_at if breaker.failures else now + self._interval(Transport.HTTP)
+        if self._links[Transport.HTTP]:
+            breaker = self.breakers[Transport.HTTP]
+            self._at[Transport.HTTP] = breaker.retry_at if breaker.failures else now + self._interval(Transport.HTTP)
 
     def _silent_at(self) -> float:
         if self.state is not State.ON_MQTT:
             return math.inf
-        return self.heard_at.get(Transport.MQTT, -math.inf) + self.silence_s
+        return self.heard_at.get(Transport.MQTT, -math.inf) + self._reports.silence_s
 
     def _mqtt_trial_at(self, now: float) -> float:
         """Return when to ask over MQTT whether it works again."""
-        may = self._links[Transport.MQTT] and self.broker is not False
-        return max(now, self.breakers[Transport.MQTT].retry_at) if may else math.inf
+        return max(now, self.breakers[Transport.MQTT].retry_at) if self._delivers(Transport.MQTT) else math.inf
+
+    def _delivers(self, transport: Transport) -> bool:
+        """Tell whether anything can come over a link; what was under way when it was lost says nothing any more."""
+        return self._links[transport] and (transport is Transport.HTTP or self.broker is not False)
 
     def _both_failed(self) -> str:
         reasons = {link: self.breakers[link].reason or "not answering" for link in Transport if self._links[link]}

@@ -187,8 +187,9 @@ def _judge(
     for transport, link in links.items():
         if link.breaker is not BreakerState.CLOSED:
             return Level.DEGRADED, f"{transport.upper()}: {link.reason}"
-    if Transport.MQTT in links and failover.active is not Transport.MQTT:
-        return Level.DEGRADED, failover.reason
+    mqtt = links.get(Transport.MQTT)
+    if mqtt is not None and failover.active is not Transport.MQTT:
+        return Level.DEGRADED, failover.reason if mqtt.reason is None else f"MQTT: {mqtt.reason}"
     if clock.wrong:
         return Level.DEGRADED, "the device's clock is wrong"
     for reading in wrong:

@@ -85,11 +85,12 @@ class Intake:
             raise FrameError("another device")
         ts = notification.ts
         if ts is not None:
-            steps = self.clock.steps
-            if self.clock.hear(ts, wall):
+            clock = self.clock
+            steps = clock.steps
+            if clock.hear(ts, wall):
                 device.forget_order()
-            # A whole status tells what the clock shows now.
-            self.missed = self.missed or self.clock.steps != steps
+            if clock.steps != steps:
+                self.missed = True  # a whole status tells what the clock shows now
         full = notification.method is NotificationMethod.FULL_STATUS
         return self._note(device.apply(notification, now), transport, full, ts, now, wall)
 

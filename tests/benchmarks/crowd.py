@@ -1,0 +1,211 @@
+"""Many devices in one Home Assistant: what they weigh, and what a restart of the broker costs with all of them."""
+
+import asyncio
+import time
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from tests.benchmarks.process_cpu import CpuTime
+from tests.stack.fleet import DeviceSpec, SimulatedDevice
+from tests.stack.loop_watch_client import Block, LoopReport, loop_report
+from tests.stack.processes import StackError
+from tests.stack.stage import Stage
+
+LINK = "health-active_link"
+AT_ONCE = 8
+BACK_S = 150.0
+NARROW_S = 0.2
+
+
+def specs(devices: int) -> list[DeviceSpec]:
+    """Return so many devices, meters that report every second and relays in turn."""
+    meter = DeviceSpec(model="pro3em", firmware="1.7.5", cadence_s=1.0)
+    return [meter, DeviceSpec(model="pro3", firmware="1.7.5")] * (devices // 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrowdPlan:
+    """How many devices and restarts; the broker is down for `down_s` each time, memory is read after `settle_s`."""
+
+    devices: int
+    restarts: int
+    down_s: float
+    settle_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calm:
+    """Home Assistant's event loop and share of one processor while nothing happens."""
+
+    worst_s: float
+    without_collections_s: float
+    cpu_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """One restart of the broker; blocks of Home Assistant's event loop are those from its end to the last return.
+
+    `cpu_share` is of one processor. `first_polls` are when each device was first asked for its status over HTTP,
+    `later_polls` all such questions in the second half of the time `down_s`; in seconds from the broker's end.
+    """
+
+    worst_s: float
+    without_collections_s: float
+    collections: int
+    cpu_share: float
+    down_s: float
+    first_polls: Sequence[float]
+    later_polls: Sequence[float]
+    back_s: float
+
+    def polls_per_s(self) -> float:
+        """Return the mean of the later polls."""
+        return len(self.later_polls) / (self.down_s / 2)
+
+    def most_polls_in_a_second(self) -> int:
+        """Return the greatest number of the later polls in one second of the clock."""
+        return max(Counter(map(int, self.later_polls)).values(), default=0)
+
+    def first_span_s(self) -> float:
+        """Return the time from the first device's first question to the last one's."""
+        return self.first_polls[-1] - self.first_polls[0]
+
+    def most_together(self) -> int:
+        """Return how many first questions came within `NARROW_S` at most."""
+        times = self.first_polls
+        return max(bisect_right(times, begin + NARROW_S) - index for index, begin in enumerate(times))
+
+
+@dataclass(slots=True, kw_only=True)
+class CrowdReport:
+    """All that was measured; memory is what Home Assistant's process holds in RAM."""
+
+    devices: int
+    entities: int
+    added_s: float
+    rss_before: int
+    rss_after: int
+    calm: Calm
+    in_flight_max: int = 0
+    restarts: list[Restart] = field(default_factory=list)
+
+
+async def measure(stage: Stage, plan: CrowdPlan) -> CrowdReport:
+    """Add all devices of the stage and restart the broker; StackError when somebody does not come back."""
+    pid = _pid(stage)
+    await asyncio.sleep(plan.settle_s)
+    before, begun = resident_bytes(pid), time.monotonic()
+    await _add_all(stage)
+    added_s = time.monotonic() - begun
+    links = [entities[LINK] for entities in [await stage.entities(device) for device in stage.fleet.devices]]
+    await _all_on_mqtt(stage, links)
+    await asyncio.sleep(plan.settle_s)
+    report = CrowdReport(
+        devices=len(links),
+        entities=len([e for e in await stage.client.entities("shelly_pro") if not e["disabled_by"]]),
+        added_s=added_s,
+        rss_before=before,
+        rss_after=resident_bytes(pid),
+        calm=await _stay_calm(stage, plan.down_s),
+    )
+    for _ in range(plan.restarts):
+        report.restarts.append(await _restart(stage, links, plan.down_s))
+        await asyncio.sleep(plan.settle_s / 2)
+    report.in_flight_max = max([await stage.fleet.http_in_flight_max(device) for device in stage.fleet.devices])
+    return report
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much of a process is in RAM."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise StackError(f"Process {pid} does not tell its memory: it has ended")
+
+
+def without_collections_s(report: LoopReport) -> float:
+    """Return the longest block, the garbage collections during it taken off; at least what is too short to be noted."""
+    longest = max((block.seconds - _collecting_s(report, block) for block in report.blocks), default=0.0)
+    return longest if report.blocks else report.worst_s
+
+
+def _collecting_s(report: LoopReport, block: Block) -> float:
+    overlaps = (min(block.end, c.end) - max(block.begin, c.begin) for c in report.collections)
+    return sum(overlap for overlap in overlaps if overlap > 0)
+
+
+async def _add_all(stage: Stage) -> None:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def add(device: SimulatedDevice) -> None:
+        async with turns:
+            await stage.add_device(device)
+
+    await asyncio.gather(*map(add, stage.fleet.devices))
+
+
+async def _all_on_mqtt(stage: Stage, links: Sequence[str]) -> float:
+    states = stage.client.states
+    what = "Every device is on MQTT"
+    return await stage.client.wait_for(lambda: all(states[e].state == "mqtt" for e in links), BACK_S, what)
+
+
+async def _stay_calm(stage: Stage, seconds: float) -> Calm:
+    await loop_report(stage.client, reset=True)
+    cpu = CpuTime.of(_pid(stage))
+    await asyncio.sleep(seconds)
+    used = CpuTime.of(_pid(stage)).since(cpu)
+    report = await loop_report(stage.client)
+    return Calm(
+        worst_s=report.worst_s,
+        without_collections_s=without_collections_s(report),
+        cpu_share=used.total_s / seconds,
+    )
+
+
+async def _restart(stage: Stage, links: Sequence[str], down_s: float) -> Restart:
+    await loop_report(stage.client, reset=True)
+    begun, cpu = time.time(), CpuTime.of(_pid(stage))
+    await stage.broker.stop()
+    await asyncio.sleep(down_s)
+    used, measured_s = CpuTime.of(_pid(stage)).since(cpu), time.time() - begun
+    polls = await _polls(stage, begun)
+    started = time.monotonic()
+    await stage.broker.start()
+    await _all_on_mqtt(stage, links)
+    back_s = time.monotonic() - started
+    report = await loop_report(stage.client)
+    return Restart(
+        worst_s=report.worst_s,
+        without_collections_s=without_collections_s(report),
+        collections=len(report.collections),
+        cpu_share=used.total_s / measured_s,
+        down_s=down_s,
+        first_polls=sorted(min(times) for times in polls),
+        later_polls=sorted(at for at in chain.from_iterable(polls) if down_s / 2 <= at < down_s),
+        back_s=back_s,
+    )
+
+
+async def _polls(stage: Stage, since: float) -> list[list[float]]:
+    """Return each device's questions for the status over HTTP, in seconds after `since`; StackError without any."""
+    polls = []
+    for device in stage.fleet.devices:
+        frames = (await stage.fleet.ledger(device, since))["frames"]
+        times = [f["ts"] - since for f in frames if (f["road"], f["kind"]) == ("http", "Shelly.GetStatus")]
+        if not times:
+            raise StackError(f"{device.id} was not asked over HTTP while the broker was down: HTTP did not take over")
+        polls.append(times)
+    return polls
+
+
+def _pid(stage: Stage) -> int:
+    process = stage.home_assistant.process
+    if process.pid is None:
+        raise StackError(f"{process.name} does not run: look at {process.log}")
+    return process.pid
