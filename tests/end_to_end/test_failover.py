@@ -3,7 +3,7 @@
 import asyncio
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest_asyncio
@@ -246,9 +246,9 @@ async def recorded_links(stage: Stage, device: SimulatedDevice, since: float) ->
     return {state.value for state in recorded_states(stage.home_assistant.database, entity, since)}
 
 
-async def health_of(stage: Stage, device: SimulatedDevice) -> tuple[int, dict[str, object]]:
+async def health_of(stage: Stage, device: SimulatedDevice) -> tuple[int, dict[str, Any]]:
     """Return the status code of the health page, and what it says of the device."""
     status, text, _ = await stage.client.get("/api/shelly_pro/health")
     entry_id = stage.entries[device.id]["entry_id"]
-    told = next(told for told in orjson.loads(text)["devices"] if told["entry_id"] == entry_id)
+    told: dict[str, Any] = next(told for told in orjson.loads(text)["devices"] if told["entry_id"] == entry_id)
     return status, told

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from homeassistant.components import mqtt
+from homeassistant.components.mqtt.const import MQTT_PROCESSED_SUBSCRIPTIONS
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, SOURCE_REAUTH, ConfigEntryChange
 from homeassistant.const import (
     ATTR_ENTITY_ID,
@@ -38,7 +39,7 @@ def find_broker(hass: HomeAssistant, mqtt_mock: MqttMockHAClient, entry: MockCon
     mqtt_mock.connected = True
     async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)
     topic = f"homeassistant-{entry.entry_id.lower()}/rpc"
-    async_dispatcher_send(hass, mqtt.client.MQTT_PROCESSED_SUBSCRIPTIONS, [(topic, 0)])
+    async_dispatcher_send(hass, MQTT_PROCESSED_SUBSCRIPTIONS, [(topic, 0)])
 
 
 async def test_broker_that_goes_and_comes_back(
@@ -195,4 +196,4 @@ async def test_set_up_and_unloaded_again_and_again_leaves_nothing(
 def listeners(hass: HomeAssistant) -> dict[str, int]:
     """How many listen to each event and dispatcher signal."""
     signals = {f"{signal}": len(targets) for signal, targets in hass.data["dispatcher"].items()}
-    return {**hass.bus.async_listeners(), **signals}
+    return {f"{event}": count for event, count in hass.bus.async_listeners().items()} | signals

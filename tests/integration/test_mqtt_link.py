@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import pytest
 from homeassistant.components import mqtt
+from homeassistant.components.mqtt.const import MQTT_PROCESSED_SUBSCRIPTIONS
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntryChange, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -145,7 +146,7 @@ async def test_broker_that_goes_and_comes_back(
     async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)
     await hass.async_block_till_done()
     assert len(told.signals) == 2
-    async_dispatcher_send(hass, mqtt.client.MQTT_PROCESSED_SUBSCRIPTIONS, [("us/rpc", 0)])
+    async_dispatcher_send(hass, MQTT_PROCESSED_SUBSCRIPTIONS, [("us/rpc", 0)])
     await hass.async_block_till_done()
     assert told.signals[2:] == [(Signal.CONNECTED, "")]
     await link.close()
