@@ -261,7 +261,7 @@ def test_a_clock_at_the_tolerance_does_not_move_stamps_to_and_fro() -> None:
         clock.read({"unixtime": NOW + ahead}, NOW, NOW)
         assert clock.offset_s is not None
         told.append((round(clock.offset_s, 2), clock.wrong))
-    assert told == [(4.75, True), (3.75, True), (2.75, False)]
+    assert told == [(5.0, True), (3.75, True), (2.75, False)]
     clock.hear(NOW + 4.9, NOW)
     assert clock.wrong is False
 

@@ -38,9 +38,11 @@ def test_a_relay_reports_when_something_happens_and_what_never_reported_does_not
 def test_the_first_report_after_a_silence(meter: bool, silence_s: float) -> None:
     reports = Reports(Policy())
     reports.meter = meter
-    assert reports.note(0.0, learn_since=1e9) is True
-    assert reports.note(silence_s, learn_since=1e9) is False
-    assert reports.note(2 * silence_s + 0.1, learn_since=1e9) is True
+    assert reports.silent(0.0)
+    reports.note(0.0, learn_since=1e9)
+    assert not reports.silent(silence_s)
+    reports.note(silence_s, learn_since=1e9)
+    assert reports.silent(2 * silence_s + 0.1)
     assert reports.cadence_s is None
 
 

@@ -220,9 +220,9 @@ class Failover:
             self._reports.note(now, self._active_since)
             return ()
         breaker = self.breakers[Transport.MQTT]
-        if self._reports.note(now, math.inf):
-            # What failed during a silence says nothing any more.
+        if self._reports.silent(now):  # What failed during a silence says nothing any more.
             breaker.try_now(now)
+        self._reports.note(now, math.inf)
         if self.state is not State.DOWN and not breaker.allows(now):
             return ()
         return self._move(Trigger.NOTIFIED, now, "the device reports over MQTT again")

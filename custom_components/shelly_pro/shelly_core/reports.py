@@ -30,16 +30,17 @@ class Reports:
             return self._policy.relay_silence_s
         return max(self._policy.meter_silence_s, self._policy.cadences * (self.cadence_s or 0.0))
 
-    def note(self, now: float, learn_since: float) -> bool:
-        """Take a report; tells whether it is the first after a silence. Learns from intervals within `learn_since`."""
+    def note(self, now: float, learn_since: float) -> None:
+        """Take a report. Learns from intervals that began after `learn_since`."""
         before, self.last_at, self.missed = self.last_at, now, 0
-        if before is None:
-            return True
-        interval = now - before
-        if before >= learn_since:
+        if before is not None and before >= learn_since:
+            interval = now - before
             cadence = interval if self.cadence_s is None else self.cadence_s
             self.cadence_s = cadence + _WEIGHT * (interval - cadence)
-        return interval > self.silence_s
+
+    def silent(self, now: float) -> bool:
+        """Tell whether a report now would be the first after a silence."""
+        return self.last_at is None or now - self.last_at > self.silence_s
 
     def go_on(self, now: float) -> bool:
         """Tell whether a meter's reports keep coming: worth showing, even if it answers no question."""
