@@ -55,7 +55,7 @@ HOPS = (
         key="clock",
         translation_key="clock",
         device_class=BinarySensorDeviceClass.PROBLEM,
-        is_on_fn=lambda health: health.clock.wrong,
+        is_on_fn=lambda health: None if health.clock.offset_s is None else health.clock.wrong,
     ),
 )
 

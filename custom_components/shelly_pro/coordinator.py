@@ -78,7 +78,15 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
     @override
     async def _async_update_data(self) -> Device:
         """Return the device, which is always the same object: entities hear of changes by `async_watch`."""
+        if not self.client.available:
+            # Asked for by hand, by the action `homeassistant.update_entity`: it must not make old values look new.
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="no_answer",
+                translation_placeholders=self._no_answer(f"{self.client.health().reason}"),
+            )
         self._ready = True
+        self._follow_mqtt()
         return self.device
 
     @callback
@@ -119,8 +127,13 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
 
     @callback
     def _handle_entries(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        if entry.domain == mqtt.DOMAIN and self._ready:
+            self._follow_mqtt()
+
+    @callback
+    def _follow_mqtt(self) -> None:
         """Take MQTT into use when it is added to Home Assistant, and forget it when it is removed."""
-        if entry.domain == mqtt.DOMAIN and self._ready and self._wants_mqtt() is not self._has_mqtt:
+        if self._wants_mqtt() is not self._has_mqtt:
             self._has_mqtt = not self._has_mqtt
             link = self._mqtt_link() if self._has_mqtt else None
             self.config_entry.async_create_background_task(
@@ -142,9 +155,14 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
         await self.client.connect(self.config_entry.unique_id)
 
     def _wants_mqtt(self) -> bool:
-        """Tell whether both sides use MQTT. Without it in Home Assistant, that the device uses it is no fault."""
+        """Tell whether both sides use MQTT. Without it in Home Assistant, that the device uses it is no fault.
+
+        `mqtt.mqtt_config_entry_enabled` would still say so of an entry just removed, whose socket is not closed yet.
+        """
         used = self.config_entry.data.get(CONF_TOPIC_PREFIX) is not None
-        return used and bool(mqtt.mqtt_config_entry_enabled(self.hass))
+        return used and self.hass.config_entries.async_has_entries(
+            mqtt.DOMAIN, include_disabled=False, include_ignore=False
+        )
 
     def _mqtt_link(self) -> MqttLink:
         topic_prefix = self.config_entry.data[CONF_TOPIC_PREFIX]
@@ -154,6 +172,9 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
         data = self.config_entry.data
         session = async_get_clientsession(self.hass)
         return HttpLink(session, data[CONF_HOST], port=data[CONF_PORT], password=data.get(CONF_PASSWORD))
+
+    def _no_answer(self, error: str) -> dict[str, str]:
+        return {"host": self.config_entry.data[CONF_HOST], "error": error}
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
@@ -172,7 +193,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="no_answer",
-                translation_placeholders={"host": self.config_entry.data[CONF_HOST], "error": str(err)},
+                translation_placeholders=self._no_answer(str(err)),
                 retry_after=err.retry_after_s if isinstance(err, LinkError) else None,
             ) from err
 

@@ -121,7 +121,8 @@ class MqttLink:
 
     @callback
     def _follow_broker(self, connected: bool) -> None:
-        if not connected:
+        # Once we have left, the reason for that is the better one.
+        if not connected and self._unsubscribe:
             self._confirmed.clear()
             self._tell(Signal.DISCONNECTED, BROKER_AWAY)
 

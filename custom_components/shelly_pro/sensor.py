@@ -298,7 +298,8 @@ class ShellyProCounter(ShellyProSensor, RestoreSensor):
     async def async_added_to_hass(self) -> None:
         """Remember what was shown before the restart."""
         restored = await self.async_get_last_sensor_data()
-        if restored is not None and isinstance(restored.native_value, int | float):
+        same_unit = restored is not None and restored.native_unit_of_measurement == self.native_unit_of_measurement
+        if restored is not None and same_unit and isinstance(restored.native_value, int | float):
             self._shown_before = restored.native_value
         await super().async_added_to_hass()
 

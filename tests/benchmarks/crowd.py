@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Self
 
 from tests.benchmarks.process_cpu import CpuTime
 from tests.stack.fleet import DeviceSpec, SimulatedDevice
@@ -38,25 +39,44 @@ class CrowdPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calm:
-    """Home Assistant's event loop and share of one processor while nothing happens."""
+class Blocked:
+    """The longest time that Home Assistant's event loop did nothing else, as it was and without garbage collections.
+
+    `after_s` is how long after watching began the latter was, `None` if it was too short to be noted by itself.
+    """
 
     worst_s: float
     without_collections_s: float
+    after_s: float | None
+
+    @classmethod
+    def of(cls, report: LoopReport) -> Self:
+        """Read what was noted; what is too short to be noted by itself is taken as it was."""
+        if not report.blocks:
+            return cls(worst_s=report.worst_s, without_collections_s=report.worst_s, after_s=None)
+        longest, begin = max((block.seconds - _collecting_s(report, block), block.begin) for block in report.blocks)
+        return cls(worst_s=report.worst_s, without_collections_s=longest, after_s=begin - report.since)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calm:
+    """Home Assistant's event loop and share of one processor while nothing happens."""
+
+    blocked: Blocked
     cpu_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
-    """One restart of the broker; blocks of Home Assistant's event loop are those from its end to the last return.
+    """One restart of the broker: `lost` is while it was down, `back` from its start to the last device's return.
 
-    `cpu_share` is of one processor. `first_polls` are when each device was first asked for its status over HTTP,
-    `later_polls` all such questions in the second half of the time `down_s`; in seconds from the broker's end.
+    `cpu_share` is of one processor, while it was down. `first_polls` are when each device was first asked for its
+    status over HTTP, `later_polls` all such questions in the second half of the time `down_s`; in seconds from the
+    broker's end.
     """
 
-    worst_s: float
-    without_collections_s: float
-    collections: int
+    lost: Blocked
+    back: Blocked
     cpu_share: float
     down_s: float
     first_polls: Sequence[float]
@@ -128,12 +148,6 @@ def resident_bytes(pid: int) -> int:
     raise StackError(f"Process {pid} does not tell its memory: it has ended")
 
 
-def without_collections_s(report: LoopReport) -> float:
-    """Return the longest block, the garbage collections during it taken off; at least what is too short to be noted."""
-    longest = max((block.seconds - _collecting_s(report, block) for block in report.blocks), default=0.0)
-    return longest if report.blocks else report.worst_s
-
-
 def _collecting_s(report: LoopReport, block: Block) -> float:
     overlaps = (min(block.end, c.end) - max(block.begin, c.begin) for c in report.collections)
     return sum(overlap for overlap in overlaps if overlap > 0)
@@ -161,11 +175,7 @@ async def _stay_calm(stage: Stage, seconds: float) -> Calm:
     await asyncio.sleep(seconds)
     used = CpuTime.of(_pid(stage)).since(cpu)
     report = await loop_report(stage.client)
-    return Calm(
-        worst_s=report.worst_s,
-        without_collections_s=without_collections_s(report),
-        cpu_share=used.total_s / seconds,
-    )
+    return Calm(blocked=Blocked.of(report), cpu_share=used.total_s / seconds)
 
 
 async def _restart(stage: Stage, links: Sequence[str], down_s: float) -> Restart:
@@ -174,16 +184,15 @@ async def _restart(stage: Stage, links: Sequence[str], down_s: float) -> Restart
     await stage.broker.stop()
     await asyncio.sleep(down_s)
     used, measured_s = CpuTime.of(_pid(stage)).since(cpu), time.time() - begun
+    lost = await loop_report(stage.client, reset=True)
     polls = await _polls(stage, begun)
     started = time.monotonic()
     await stage.broker.start()
     await _all_on_mqtt(stage, links)
     back_s = time.monotonic() - started
-    report = await loop_report(stage.client)
     return Restart(
-        worst_s=report.worst_s,
-        without_collections_s=without_collections_s(report),
-        collections=len(report.collections),
+        lost=Blocked.of(lost),
+        back=Blocked.of(await loop_report(stage.client)),
         cpu_share=used.total_s / measured_s,
         down_s=down_s,
         first_polls=sorted(min(times) for times in polls),

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.benchmarks import crowd, faults
 from tests.benchmarks.client_memory import bytes_per_client
-from tests.benchmarks.crowd import CrowdPlan, CrowdReport
+from tests.benchmarks.crowd import Blocked, CrowdPlan, CrowdReport
 from tests.benchmarks.faults import Cost, Faults
 from tests.benchmarks.report import Section, Target
 from tests.demo.printing import step
@@ -21,7 +21,8 @@ from tests.stack.processes import StackError
 from tests.stack.stage import Stage, raise_stage
 
 TARGET_LOST_S = 2.0
-TARGET_SILENT_S = 23.0
+TARGET_SILENT_S = 23.1
+"""20 s of silence, 3 s for the probe, a tenth for the poll itself."""
 TARGET_BACK_S = 75.0
 TARGET_BLOCKED_MS = 50.0
 
@@ -123,7 +124,7 @@ def _targets(seconds: Mapping[Cost, Sequence[float]], many: CrowdReport) -> Sequ
     lost = max(*seconds[Cost.KILLED_METER], *seconds[Cost.KILLED_RELAYS])
     silent = max(*seconds[Cost.SILENT_METER], *seconds[Cost.HUNG_METER])
     back = max(*seconds[Cost.BROKER_BACK], *(restart.back_s for restart in many.restarts))
-    blocked = max(restart.without_collections_s for restart in many.restarts)
+    blocked = max(b.without_collections_s for restart in many.restarts for b in (restart.lost, restart.back))
     return (
         Target(what="broker killed: first reading over HTTP, worst", value=lost, limit=TARGET_LOST_S, unit=" s"),
         Target(what="meter silent: first reading over HTTP, worst", value=silent, limit=TARGET_SILENT_S, unit=" s"),
@@ -140,13 +141,10 @@ def _targets(seconds: Mapping[Cost, Sequence[float]], many: CrowdReport) -> Sequ
 def _crowd_figures(many: CrowdReport) -> dict[str, list[float]]:
     n, restarts = many.devices, many.restarts
     return {
-        f"{n} devices, calm: event loop blocked at most, ms": [many.calm.worst_s * 1e3],
-        f"{n} devices, calm: the same without garbage collections, ms": [many.calm.without_collections_s * 1e3],
+        **_blocked_figures(f"{n} devices, calm", [many.calm.blocked]),
         f"{n} devices, calm: CPU, % of one processor": [many.calm.cpu_share * 100],
-        f"{n} devices, broker restart: event loop blocked at most, ms": [r.worst_s * 1e3 for r in restarts],
-        f"{n} devices, broker restart: the same without garbage collections, ms": [
-            r.without_collections_s * 1e3 for r in restarts
-        ],
+        **_blocked_figures(f"{n} devices, broker lost", [restart.lost for restart in restarts]),
+        **_blocked_figures(f"{n} devices, broker back", [restart.back for restart in restarts]),
         f"{n} devices, broker down: CPU, % of one processor": [r.cpu_share * 100 for r in restarts],
         f"{n} devices, broker down: HTTP polls per second": [r.polls_per_s() for r in restarts],
         f"{n} devices, broker down: HTTP polls in one second at most": [r.most_polls_in_a_second() for r in restarts],
@@ -155,6 +153,13 @@ def _crowd_figures(many: CrowdReport) -> dict[str, list[float]]:
         f"{n} devices, broker back: all on MQTT again, s": [r.back_s for r in restarts],
         "memory of Home Assistant per device, KiB": [(many.rss_after - many.rss_before) / n / 1024],
         "memory of Home Assistant before, MiB": [many.rss_before / 2**20],
+    }
+
+
+def _blocked_figures(when: str, blocked: Sequence[Blocked]) -> dict[str, list[float]]:
+    return {
+        f"{when}: event loop blocked at most, ms": [b.worst_s * 1e3 for b in blocked],
+        f"{when}: the same without garbage collections, ms": [b.without_collections_s * 1e3 for b in blocked],
     }
 
 

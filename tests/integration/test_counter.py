@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
 from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
 
@@ -13,8 +14,8 @@ from tests.integration.fixture_device import FixtureDevice
 ENERGY = "sensor.switchboard_total_energy"
 
 
-def shown_before(hass: HomeAssistant, value: Any) -> None:
-    extra = {"native_value": value, "native_unit_of_measurement": "Wh"}
+def shown_before(hass: HomeAssistant, value: Any, unit: str | None = "Wh") -> None:
+    extra = {"native_value": value, "native_unit_of_measurement": unit}
     mock_restore_cache_with_extra_data(hass, [(State(ENERGY, "0"), extra)])
 
 
@@ -49,3 +50,25 @@ async def test_anything_else_shows_what_the_device_says(
     shown_before(hass, before)
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
     assert energy_wh(hass) == mqtt_device.status["emdata:0"]["total_act"]
+
+
+@pytest.mark.parametrize("unit", ["kWh", None])
+async def test_a_value_in_another_unit_says_nothing(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, unit: str | None
+) -> None:
+    counter = mqtt_device.status["emdata:0"]["total_act"]
+    shown_before(hass, counter + 5, unit)
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    assert energy_wh(hass) == counter
+
+
+async def test_a_counter_that_is_not_told_is_unknown_and_still_does_not_step_back(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Callable[..., Awaitable[None]]
+) -> None:
+    counter = mqtt_device.status["emdata:0"]["total_act"]
+    mqtt_device.status["emdata:0"]["total_act"] = None
+    shown_before(hass, counter + 5)
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    assert state_of(hass, ENERGY) == STATE_UNKNOWN
+    await notify({"emdata:0": {"total_act": counter}})
+    assert energy_wh(hass) == round(counter + 5, 2)

@@ -4,8 +4,9 @@ import time
 
 import pytest
 from homeassistant.components import mqtt
+from homeassistant.components.homeassistant import SERVICE_UPDATE_ENTITY
 from homeassistant.components.mqtt.const import MQTT_PROCESSED_SUBSCRIPTIONS
-from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, SOURCE_REAUTH, ConfigEntryChange
+from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import (
     ATTR_ENTITY_ID,
     EVENT_HOMEASSISTANT_STOP,
@@ -14,8 +15,10 @@ from homeassistant.const import (
     STATE_UNAVAILABLE,
     Platform,
 )
+from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
@@ -122,6 +125,34 @@ async def test_relay_whose_mqtt_hangs_is_switched_over_http(
     assert [method for method, _ in mqtt_device.calls].count("Switch.Set") == 1
 
 
+async def test_update_by_hand_does_not_revive_what_is_gone(
+    hass: HomeAssistant,
+    pass_time: PassTime,
+    device: FixtureDevice,
+    entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await async_setup_component(hass, HOMEASSISTANT_DOMAIN, {})
+    await set_up(hass, entry)
+
+    async def update() -> None:
+        target = {ATTR_ENTITY_ID: FREQUENCY}
+        await hass.services.async_call(HOMEASSISTANT_DOMAIN, SERVICE_UPDATE_ENTITY, target, blocking=True)
+        await hass.async_block_till_done()
+
+    await update()
+    assert state_of(hass, FREQUENCY) == str(device.status["em:0"]["a_freq"])
+    device.online = False
+    for _ in range(5):
+        await pass_time(6)
+    await update()
+    assert state_of(hass, FREQUENCY) == STATE_UNAVAILABLE
+    await pass_time(60)
+    assert state_of(hass, FREQUENCY) == STATE_UNAVAILABLE
+    said = [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+    assert len([text for text in said if "Switchboard" in text]) == 1
+
+
 async def test_wrong_password_on_the_road_that_stands_by(
     hass: HomeAssistant, pass_time: PassTime, mqtt_device: FixtureDevice, entry: MockConfigEntry
 ) -> None:
@@ -145,27 +176,6 @@ async def test_mqtt_on_the_device_only_is_no_fault(
     health = entry.runtime_data.client.health()
     assert (active_link(entry), health.level, health.broker) == (Transport.HTTP, Level.OK, None)
     assert health.links.keys() == {Transport.HTTP}
-
-
-async def test_mqtt_removed_from_home_assistant_and_added_again(
-    hass: HomeAssistant,
-    pass_time: PassTime,
-    mqtt_device: FixtureDevice,
-    entry: MockConfigEntry,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
-    (mqtt_entry,) = hass.config_entries.async_entries(mqtt.DOMAIN)
-    client = entry.runtime_data.client
-    for enabled, links in ((False, {Transport.HTTP}), (True, set(Transport))):
-        monkeypatch.setattr(mqtt, "mqtt_config_entry_enabled", lambda _hass, enabled=enabled: enabled)
-        async_dispatcher_send(hass, SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntryChange.UPDATED, mqtt_entry)
-        await answered(hass)
-        assert client.health().links.keys() == links
-        assert active_link(entry) is Transport.HTTP
-        assert state_of(hass, FREQUENCY) != STATE_UNAVAILABLE
-    await pass_time(6)
-    assert active_link(entry) is Transport.MQTT
 
 
 async def test_when_home_assistant_stops_the_device_is_let_go(

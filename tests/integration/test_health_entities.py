@@ -97,7 +97,12 @@ async def test_what_they_show(
     }
 
     pretend(
-        entry, monkeypatch, active=None, links={Transport.HTTP: replace(WORKS, delivers=None)}, last_reading_ts=None
+        entry,
+        monkeypatch,
+        active=None,
+        links={Transport.HTTP: replace(WORKS, delivers=None)},
+        clock=replace(RIGHT, offset_s=None),
+        last_reading_ts=None,
     )
     await hass.async_block_till_done()
     assert {entity: state_of(hass, entity) for entity in (LINK, MQTT, HTTP, BROKER, CLOCK)} == {
@@ -105,7 +110,7 @@ async def test_what_they_show(
         MQTT: STATE_UNKNOWN,
         HTTP: STATE_UNKNOWN,
         BROKER: STATE_UNKNOWN,
-        CLOCK: STATE_OFF,
+        CLOCK: STATE_UNKNOWN,
     }
     assert state_of(hass, "sensor.switchboard_last_reading") == STATE_UNKNOWN
     assert state_of(hass, "sensor.switchboard_mqtt_round_trip") == STATE_UNKNOWN

@@ -207,21 +207,22 @@ class Device:
                 self._judge(key, told, rejections[before:], now)
                 return False
         status = overlay({} if whole or known is None else known, delta, key)
-        self._examine(key, status, delta, rejections, before, now)
+        if len(rejections) > before or self.counters.watches(key):
+            self._examine(key, status, delta, rejections, before, now)
+        else:
+            rejections += contradictions(key, status)
         if self.wrong or len(rejections) > before:
             _keep_last_good(status, known, rejections[before:])
             self._judge(key, told, rejections[before:], now)
-        if status == known:
-            if ts is not None and ts == self._ts.get(key) and len(rejections) == before:
-                rejections.append(Rejection(key, None, REPEATED, ts))
-            elif ts is not None:
-                self._ts[key] = ts
-            return False
+        changed = status != known
+        if changed:
+            self._status[key] = status
+            self._decoded.pop(key, None)
+        elif ts is not None and ts == self._ts.get(key) and len(rejections) == before:
+            rejections.append(Rejection(key, None, REPEATED, ts))
         if ts is not None:
             self._ts[key] = ts
-        self._status[key] = status
-        self._decoded.pop(key, None)
-        return True
+        return changed
 
     def _examine(
         self,

@@ -213,7 +213,7 @@ class Failover:
 
     def notified(self, now: float) -> Asks:
         """Take note that the device reported something over MQTT: the one trigger that comes all the time."""
-        if not self._delivers(Transport.MQTT):
+        if self.broker is False or not self._links[Transport.MQTT]:
             return ()
         self.heard_at[Transport.MQTT] = now
         if self.state is State.ON_MQTT:
