@@ -8,8 +8,9 @@ from homeassistant.helpers.typing import ConfigType
 from .const import DOMAIN
 from .coordinator import ShellyProConfigEntry, ShellyProCoordinator
 from .entity import async_register_device
-from .health import HealthView, MetricsView
+from .health import HealthView
 from .issues import async_watch_issues
+from .metrics import MetricsView
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.SENSOR, Platform.SWITCH]

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 from homeassistant.components import mqtt
 from homeassistant.components.mqtt import client as mqtt_client
+from homeassistant.components.mqtt.const import CONF_DISCOVERY, CONF_PROTOCOL
 from homeassistant.components.mqtt.models import DATA_MQTT
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
@@ -35,8 +36,8 @@ def mqtt_config_entry() -> MockConfigEntry:
     return MockConfigEntry(
         domain=mqtt.DOMAIN,
         title="MQTT",
-        data={mqtt.CONF_BROKER: "broker", mqtt.CONF_PROTOCOL: "5"},
-        options={mqtt.CONF_BIRTH_MESSAGE: {}, mqtt.CONF_DISCOVERY: False},
+        data={mqtt.CONF_BROKER: "broker", CONF_PROTOCOL: "5"},
+        options={mqtt.CONF_BIRTH_MESSAGE: {}, CONF_DISCOVERY: False},
         version=2,
         minor_version=1,
     )

@@ -1,6 +1,7 @@
 """The MQTT link on Home Assistant's client."""
 
 import asyncio
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -162,6 +163,31 @@ async def test_close_ends_all_subscriptions(
     assert not any(mqtt_mock.is_active_subscription(topic) for topic in TOPICS)
     async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)
     await hass.async_block_till_done()
+    assert told.signals == [(Signal.CONNECTED, "")]
+
+
+async def test_closed_link_tells_nothing_even_if_it_is_still_fed(
+    hass: HomeAssistant, link: MqttLink, told: Listener, broker: None
+) -> None:
+    """Home Assistant may have taken a message or a confirmation for us just before we left."""
+    fed: list[Any] = []
+    subscribe = mqtt.async_subscribe
+
+    async def keep(hass: HomeAssistant, topic: str, callback: Any, *args: Any, **kwargs: Any) -> Any:
+        fed.append(callback)
+        return await subscribe(hass, topic, callback, *args, **kwargs)
+
+    with patch.object(mqtt, "async_subscribe", keep):
+        await link.open(told.frame, told.signal)
+    confirmations = [(topic, 0) for topic in TOPICS]
+    async_dispatcher_send(hass, MQTT_PROCESSED_SUBSCRIPTIONS, confirmations)
+    await link.close()
+    await hass.async_block_till_done()
+    for callback in fed:
+        for payload in (b"false", "as text"):
+            callback(mqtt.ReceiveMessage(EVENTS, payload, 1, retain=False, subscribed_topic=EVENTS, timestamp=0.0))
+    assert len(fed) == len(TOPICS)
+    assert told.frames == []
     assert told.signals == [(Signal.CONNECTED, "")]
 
 

@@ -35,8 +35,8 @@ def test_integration_imports_home_assistant_and_its_own_core_only() -> None:
         if path.is_relative_to(CORE):
             continue
         tops = {top for name in imported_modules(path) if (top := outside(name))}
-        # A page of ours answers with aiohttp's response, as Home Assistant's own pages do.
-        web = {"aiohttp"} if path.name == "health.py" else set()
+        # Pages of ours answer with aiohttp's responses, as Home Assistant's own pages do.
+        web = {"aiohttp"} if path.name in {"health.py", "metrics.py"} else set()
         assert tops <= {"homeassistant", "voluptuous", "yarl"} | web, path
 
 
