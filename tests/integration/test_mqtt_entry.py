@@ -9,10 +9,9 @@ from unittest.mock import Mock
 import pytest
 from homeassistant.components import mqtt
 from homeassistant.components.mqtt import client as mqtt_client
-from homeassistant.components.mqtt.const import CONF_DISCOVERY, CONF_PROTOCOL
 from homeassistant.components.mqtt.models import DATA_MQTT
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import CONF_DISCOVERY, CONF_PROTOCOL, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
