@@ -6,6 +6,7 @@ whoever subscribed; so the link unsubscribes just before, and subscribes anew af
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -30,6 +31,10 @@ CONFIRM_S = 5.0
 CONNECT_S = 1.0
 """How long Home Assistant may still take to reach the broker when it has just started."""
 
+SPREAD_S = 0.25
+"""The time over which the links of many devices tell that the broker is lost. Home Assistant tells all of them at once,
+and would stand still while each device does what is to be done then."""
+
 NOT_RUNNING = "MQTT is not running in Home Assistant"
 BROKER_AWAY = "Home Assistant is not connected to the MQTT broker (see its MQTT integration)"
 NOT_CONFIRMED = "the MQTT broker does not confirm the subscription"
@@ -51,6 +56,7 @@ class MqttLink:
         self._unfollow: list[CALLBACK_TYPE] = []
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._confirmed = asyncio.Event()
+        self._loss: asyncio.TimerHandle | None = None
         self._on_frame: Callable[[bytes], None] | None = None
         self._on_signal: Callable[[Signal, str], None] | None = None
 
@@ -86,6 +92,7 @@ class MqttLink:
     async def close(self) -> None:
         """Stop listening. Safe to call twice."""
         self._on_frame = self._on_signal = None
+        self._forget_loss()
         while self._unfollow:
             self._unfollow.pop()()
         self._leave()
@@ -116,6 +123,7 @@ class MqttLink:
     @callback
     def _confirm(self) -> None:
         if self._unsubscribe:
+            self._forget_loss()
             self._confirmed.set()
             self._tell(Signal.CONNECTED)
 
@@ -124,7 +132,15 @@ class MqttLink:
         # Once we have left, the reason for that is the better one.
         if not connected and self._unsubscribe:
             self._confirmed.clear()
-            self._tell(Signal.DISCONNECTED, BROKER_AWAY)
+            self._forget_loss()
+            wait_s = SPREAD_S * random.random()  # noqa: S311 - chance spreads devices, it keeps no secret
+            self._loss = self._hass.loop.call_later(wait_s, self._tell, Signal.DISCONNECTED, BROKER_AWAY)
+
+    @callback
+    def _forget_loss(self) -> None:
+        if self._loss is not None:
+            self._loss.cancel()
+            self._loss = None
 
     @callback
     def _follow_entry(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
@@ -133,6 +149,7 @@ class MqttLink:
             return
         if change is ConfigEntryChange.REMOVED or entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:
             if self._unsubscribe:
+                self._forget_loss()
                 self._leave()
                 self._tell(Signal.DISCONNECTED, NOT_RUNNING)
         elif entry.state is ConfigEntryState.LOADED and not self._unsubscribe:

@@ -12,7 +12,7 @@ from typing import Self
 
 from tests.benchmarks.process_cpu import CpuTime
 from tests.stack.fleet import DeviceSpec, SimulatedDevice
-from tests.stack.loop_watch_client import Block, LoopReport, loop_report
+from tests.stack.loop_watch_client import SLACK_S, Block, LoopReport, loop_report
 from tests.stack.processes import StackError
 from tests.stack.stage import Stage
 
@@ -42,7 +42,8 @@ class CrowdPlan:
 class Blocked:
     """The longest time that Home Assistant's event loop did nothing else, as it was and without garbage collections.
 
-    `after_s` is how long after watching began the latter was, `None` if it was too short to be noted by itself.
+    What is shorter than `SLACK_S` is not noted by itself: the latter is given as that much, unless the former is less.
+    `after_s` is how long after watching began the latter was; `None` if it was not noted.
     """
 
     worst_s: float
@@ -51,10 +52,11 @@ class Blocked:
 
     @classmethod
     def of(cls, report: LoopReport) -> Self:
-        """Read what was noted; what is too short to be noted by itself is taken as it was."""
-        if not report.blocks:
-            return cls(worst_s=report.worst_s, without_collections_s=report.worst_s, after_s=None)
-        longest, begin = max((block.seconds - _collecting_s(report, block), block.begin) for block in report.blocks)
+        """Read what was noted."""
+        own = [(block.seconds - _collecting_s(report, block), block.begin) for block in report.blocks]
+        longest, begin = max(own, default=(0.0, 0.0))
+        if longest <= SLACK_S:
+            return cls(worst_s=report.worst_s, without_collections_s=min(SLACK_S, report.worst_s), after_s=None)
         return cls(worst_s=report.worst_s, without_collections_s=longest, after_s=begin - report.since)
 
 

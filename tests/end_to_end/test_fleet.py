@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest_asyncio
 
 from tests.stack.fleet import DeviceSpec
-from tests.stack.processes import wait_until
+from tests.stack.processes import StackError, wait_until
 from tests.stack.recorder import recorded_states
 from tests.stack.stage import raise_stage
 
@@ -60,11 +60,15 @@ class Crowd:
         return [e for entities in self.entities for name, e in entities.items() if not name.startswith("health-")]
 
     async def wait(self, entities: Sequence[str], holds: Callable[[str], bool], deadline_s: float) -> float:
-        """Return the seconds until `holds` for the state of every one of the entities."""
+        """Return the seconds until `holds` for the state of every one of the entities; the error names the others."""
         states = self.stage.client.states
-        return await self.stage.client.wait_for(
-            lambda: all(holds(states[e].state) for e in entities), deadline_s, f"{len(entities)} like {entities[0]}"
-        )
+        try:
+            return await self.stage.client.wait_for(
+                lambda: all(holds(states[e].state) for e in entities), deadline_s, f"{len(entities)} states"
+            )
+        except StackError as error:
+            others = {e: states[e].state for e in entities if not holds(states[e].state)}
+            raise StackError(f"{error}, but these are otherwise: {others}") from error
 
     async def links_are(self, link: str, deadline_s: float) -> float:
         """Return the seconds until every device's active link is `link`."""

@@ -23,6 +23,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.shelly_pro.const import DOMAIN
+from custom_components.shelly_pro.mqtt_link import SPREAD_S
 from custom_components.shelly_pro.shelly_core import Level, LinkClosedError, Transport
 from tests.integration.conftest import PassTime
 from tests.integration.entries import active_link, answered, set_up, state_of
@@ -58,8 +59,9 @@ async def test_broker_that_goes_and_comes_back(
 
     lose_broker(hass, mqtt_mock)
     mqtt_device.status["em:0"]["a_freq"] = 49.25
-    await pass_time(1.5)
+    await pass_time(SPREAD_S)
     assert active_link(entry) is Transport.HTTP
+    await pass_time(1.0)
     assert state_of(hass, FREQUENCY) == "49.25"
 
     find_broker(hass, mqtt_mock, entry)
@@ -149,7 +151,8 @@ async def test_update_by_hand_does_not_revive_what_is_gone(
     assert state_of(hass, FREQUENCY) == STATE_UNAVAILABLE
     await pass_time(60)
     assert state_of(hass, FREQUENCY) == STATE_UNAVAILABLE
-    said = [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+    ours = [record for record in caplog.records if record.name == "custom_components.shelly_pro"]
+    said = [record.getMessage() for record in ours if record.levelname in {"WARNING", "ERROR"}]
     assert len([text for text in said if "Switchboard" in text]) == 1
 
 

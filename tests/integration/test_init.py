@@ -115,6 +115,17 @@ async def test_retained_frames_are_not_news(
     assert state_of(hass, FREQUENCY) == before
 
 
+async def test_late_frame_is_not_news(
+    hass: HomeAssistant, mqtt_device: FixtureDevice, entry: MockConfigEntry, notify: Notify
+) -> None:
+    await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
+    await notify({"em:0": {"a_freq": 12.5}}, ts=LATER)
+    await notify({"em:0": {"a_freq": 9.5}}, ts=LATER - 1)
+    await notify({"em:0": {"a_freq": 12.5}}, ts=LATER)
+    assert state_of(hass, FREQUENCY) == "12.5"
+    assert entry.runtime_data.client.health().drops == {"overtaken": 1, "repeated": 1}
+
+
 async def test_device_that_does_not_answer_is_tried_again(
     hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry
 ) -> None:
@@ -168,7 +179,8 @@ async def test_unavailable_and_back_over_http(
     for _ in range(5):
         await pass_time(6)
     assert state_of(hass, FREQUENCY) == STATE_UNAVAILABLE
-    said = [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+    ours = [record for record in caplog.records if record.name == "custom_components.shelly_pro"]
+    said = [record.getMessage() for record in ours if record.levelname in {"WARNING", "ERROR"}]
     assert [text for text in said if "Switchboard" in text] == ["Switchboard is unavailable: HTTP: HTTP status 503"]
 
     device.online = True

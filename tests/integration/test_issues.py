@@ -1,5 +1,6 @@
 """What becomes an issue in the repairs, when, and when it is gone again."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -144,8 +145,11 @@ async def test_lost_broker_is_found(
     coordinator = entry.runtime_data
     assert broker_gone(coordinator, coordinator.client.health()) is None
     mqtt_mock.connected = False
+    lost = asyncio.Event()
+    coordinator.client.watch(lost.set)
     async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)
-    await hass.async_block_till_done()
+    async with asyncio.timeout(5):
+        await lost.wait()
     assert broker_gone(coordinator, coordinator.client.health()) == {}
 
 

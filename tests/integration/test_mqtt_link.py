@@ -35,7 +35,7 @@ class Listener:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.signals: list[tuple[Signal, str]] = []
-        self.connected = asyncio.Event()
+        self.connected, self.disconnected = asyncio.Event(), asyncio.Event()
 
     def frame(self, frame: bytes) -> None:
         self.frames.append(frame)
@@ -46,6 +46,7 @@ class Listener:
             self.connected.set()
         elif signal is Signal.DISCONNECTED:
             self.connected.clear()
+            self.disconnected.set()
 
 
 @pytest.fixture
@@ -141,7 +142,9 @@ async def test_broker_that_goes_and_comes_back(
 ) -> None:
     await link.open(told.frame, told.signal)
     async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)
-    await hass.async_block_till_done()
+    assert len(told.signals) == 1  # each link at its own time
+    async with asyncio.timeout(5):
+        await told.disconnected.wait()
     assert told.signals[1:] == [(Signal.DISCONNECTED, BROKER_AWAY)]
     # Home Assistant is connected again, but only when it has subscribed will anything arrive.
     async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)
@@ -151,6 +154,20 @@ async def test_broker_that_goes_and_comes_back(
     await hass.async_block_till_done()
     assert told.signals[2:] == [(Signal.CONNECTED, "")]
     await link.close()
+
+
+async def test_broker_that_is_back_before_its_loss_was_told(
+    hass: HomeAssistant, link: MqttLink, told: Listener, broker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.shelly_pro.mqtt_link.random.random", lambda: 1000.0)
+    await link.open(told.frame, told.signal)
+    for _ in range(2):
+        async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)
+    async_dispatcher_send(hass, MQTT_PROCESSED_SUBSCRIPTIONS, [("us/rpc", 0)])
+    await hass.async_block_till_done()
+    assert told.signals == [(Signal.CONNECTED, "")] * 2
+    async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)
+    await link.close()  # the test harness fails if a timer is left
 
 
 async def test_close_ends_all_subscriptions(
