@@ -52,8 +52,13 @@ def collect(client: Client) -> list[Update]:
     return updates
 
 
+def bare(updates: list[Update]) -> list[Update]:
+    """Updates without what was told, as `told` makes them: that is for the tests of the intake."""
+    return [update._replace(told={}) for update in updates]
+
+
 def told(
     *changed: str, events: Any = (), transport: Transport = Transport.MQTT, full: bool = False, ts: float | None = NOW
 ) -> Update:
     """An update, as of `NOW` if nothing else is said."""
-    return Update(frozenset(changed), events, transport, full, ts)
+    return Update(frozenset(changed), events, transport, full, ts, {})

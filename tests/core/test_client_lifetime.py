@@ -2,11 +2,12 @@
 
 import asyncio
 
+import orjson
 import pytest
 
-from shelly_core import DeviceMismatchError, LinkClosedError, LinkError, Policy, Signal, State, Transport
+from shelly_core import DeviceInfo, DeviceMismatchError, LinkClosedError, LinkError, Policy, Signal, State, Transport
 from tests.core.held_client import READ_ALL, relay
-from tests.core.memory_link import MemoryLink
+from tests.core.memory_link import NOW, MemoryLink
 from tests.core.two_roads import TwoRoads, two_roads
 from tests.core.virtual_time import virtual_time
 
@@ -87,11 +88,17 @@ async def test_reports_during_connecting_change_nothing() -> None:
         await asyncio.sleep(1)
         stale = {"component": "input:0", "id": 0, "event": "single_push", "ts": roads.wall() - 3600}
         roads.mqtt.happen(stale)
-        roads.mqtt.notify({"em:0": {"id": 0, "a_freq": 49.0}})
+        delta = {"id": 0, "a_freq": 49.0}
+        roads.mqtt.notify({"em:0": delta})
         roads.mqtt.receive(roads.mqtt.answer(roads.mqtt.requests[-1]))
         await connecting
         assert roads.client.health().state is State.ON_MQTT
-        assert [update.full for update in roads.updates] == [True]
+        # Worth keeping, but not the state of a device that has not told its state yet.
+        assert [(update.full, bool(update.changed)) for update in roads.updates] == [(False, False)] * 2 + [
+            (True, True)
+        ]
+        assert [update.events for update in roads.updates] == [()] * 3
+        assert roads.updates[1].told == {"em:0": delta}
         assert roads.client.health().clock.steps == 0
 
 
@@ -214,3 +221,19 @@ async def test_a_listener_that_fails_does_not_stop_the_polling() -> None:
         roads.http.status["switch:0"]["output"] = True
         await asyncio.sleep(POLICY.relay_poll_s)
         assert relay(roads.client).output is True
+
+
+@virtual_time
+async def test_what_a_device_met_before_tells_is_taken_while_nothing_is_connected() -> None:
+    async with two_roads(connect=False) as roads:
+        params = {"ts": NOW, "em:0": {"id": 0, "a_freq": 49.0}}
+        frame = orjson.dumps({"src": roads.mqtt.info["id"], "method": "NotifyStatus", "params": params})
+        roads.client.receive(Transport.MQTT, frame)
+        assert roads.updates == []
+    info = DeviceInfo.parse(roads.mqtt.info)
+    async with two_roads(connect=False, info=info) as roads:
+        roads.client.receive(Transport.MQTT, frame)
+        assert [update.told for update in roads.updates] == [{"em:0": {"id": 0, "a_freq": 49.0}}]
+        roads.client.receive(Transport.MQTT, b"{")
+        assert roads.client.health().rejects == {"not JSON": 1}
+        assert roads.mqtt.requests == []

@@ -245,9 +245,17 @@ def test_stamps_of_a_clock_that_is_about_right_stay_as_they_are(offset_s: float)
     assert clock.correct(NOW + 7.25) == NOW + 7.25
 
 
-@pytest.mark.parametrize("offset_s", [5.1, -5.1, 3600.0, -3600.0])
+def test_a_notification_may_be_an_hour_late_without_any_clock_being_wrong() -> None:
+    clock = DeviceClock()
+    for late_s in (3600.0, 1800.0, 0.5):
+        clock.hear(NOW - late_s, NOW)
+        assert (clock.wrong, clock.correct(NOW - late_s)) == (False, NOW - late_s)
+
+
+@pytest.mark.parametrize("offset_s", [5.1, -6.1, 3600.0, -3600.0])
 def test_stamps_of_a_wrong_clock_are_corrected(offset_s: float) -> None:
     clock = DeviceClock()
+    clock.read({"unixtime": int(NOW + offset_s)}, NOW, NOW)
     clock.hear(NOW + offset_s, NOW)
     assert clock.wrong is True
     assert clock.correct(NOW + offset_s + 7.25) == pytest.approx(NOW + 7.25)

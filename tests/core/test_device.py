@@ -155,7 +155,9 @@ def test_a_rejected_field_stays_and_the_others_of_its_component_are_taken() -> N
     changes = {"a_voltage": -1.0, "a_freq": 50.1}
     frame = notify(device, 1763989300.0, em_0=changes, temperature_0={"tC": 50.0})
     assert device.apply(frame, 0.0) == Applied(
-        frozenset({"em:0", "temperature:0"}), (Rejection("em:0", "a_voltage", OUT_OF_RANGE, -1.0),)
+        frozenset({"em:0", "temperature:0"}),
+        (Rejection("em:0", "a_voltage", OUT_OF_RANGE, -1.0),),
+        told={"em:0": {"a_freq": 50.1}, "temperature:0": {"tC": 50.0}},
     )
     assert device.status["em:0"] == {**before, "a_freq": 50.1}
     assert device._ts["em:0"] == 1763989300.0
@@ -167,7 +169,9 @@ def test_a_component_of_which_nothing_can_be_taken_stays_as_it_was() -> None:
     before = copy.deepcopy(dict(device.status["em:0"]))
     frame = notify(device, 1763989300.0, em_0={"a_voltage": -1.0}, temperature_0={"tC": 50.0})
     assert device.apply(frame, 0.0) == Applied(
-        frozenset({"temperature:0"}), (Rejection("em:0", "a_voltage", OUT_OF_RANGE, -1.0),)
+        frozenset({"temperature:0"}),
+        (Rejection("em:0", "a_voltage", OUT_OF_RANGE, -1.0),),
+        told={"em:0": {}, "temperature:0": {"tC": 50.0}},
     )
     assert device.status["em:0"] == before
     assert device._ts["em:0"] == 1763989245
@@ -202,16 +206,40 @@ def test_a_wrong_field_that_was_never_right_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delta", "rejection", "changed"),
+    ("delta", "rejection", "changed", "told"),
     [
-        (5, Rejection("em:0", None, WRONG_TYPE, 5), set()),
-        ({"id": 1, "a_freq": 50.1}, Rejection("em:0", "id", WRONG_ID, 1), set()),
-        ({"errors": [], "a_errors": {}}, Rejection("em:0", "a_errors", WRONG_TYPE, {}), {"em:0"}),
+        (5, Rejection("em:0", None, WRONG_TYPE, 5), set(), {}),
+        ({"id": 1, "a_freq": 50.1}, Rejection("em:0", "id", WRONG_ID, 1), set(), {"em:0": {"a_freq": 50.1}}),
+        (
+            {"errors": [], "a_errors": {}},
+            Rejection("em:0", "a_errors", WRONG_TYPE, {}),
+            {"em:0"},
+            {"em:0": {"errors": []}},
+        ),
     ],
 )
-def test_rejections_say_what_was_wrong(delta: Any, rejection: Rejection, changed: set[str]) -> None:
+def test_rejections_say_what_was_wrong(delta: Any, rejection: Rejection, changed: set[str], told: Any) -> None:
     device = device_of("shellypro3em-1.7.5")
-    assert device.apply(notify(device, None, em_0=delta), 0.0) == Applied(frozenset(changed), (rejection,))
+    applied = device.apply(notify(device, None, em_0=delta), 0.0)
+    assert applied == Applied(frozenset(changed), (rejection,), told=told)
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_what_comes_too_late_for_the_present_state_is_told_if_it_is_plausible(ready: bool) -> None:
+    known = device_of("shellypro3em-1.7.5")
+    device = known if ready else Device(known.info)
+    before = copy.deepcopy(dict(device.status))
+    reading = {"id": 0, "a_voltage": 230.0, "a_current": 1.0, "a_act_power": 200.0, "a_freq": -1.0}
+    applied = device.apply(notify(device, 1763989200.0, em_0=reading, temperature_0=5), 0.0)
+    assert applied.changed == set()
+    assert applied.told == {"em:0": {name: value for name, value in reading.items() if name != "a_freq"}}
+    contradiction = {"a_voltage": 230.0, "a_current": 0.0, "a_act_power": 200.0, "total_current": 0.0}
+    applied = device.apply(notify(device, 1763989200.0, em_0=contradiction), 0.0)
+    assert applied.told is not None
+    assert "a_act_power" not in applied.told["em:0"]
+    assert device.apply(notify(device, 1763989200.0, temperature_0=None), 0.0).told is None
+    assert dict(device.status) == before
+    assert device.wrong == {}
 
 
 def test_of_a_damaged_notification_nothing_is_taken() -> None:
@@ -278,9 +306,11 @@ def test_the_whole_status_of_one_component() -> None:
     assert relay(device, "switch:1").timer_duration_s is None
     assert device.apply_component("switch:1", whole, None, 0.0) == Applied(frozenset())
     assert device.apply_component("switch:1", None, None, 0.0) == Applied(
-        frozenset(), (Rejection("switch:1", None, WRONG_TYPE, None),)
+        frozenset(), (Rejection("switch:1", None, WRONG_TYPE, None),), told={}
     )
     assert relay(device, "switch:1").source == "timer"
+    assert device.apply_component("switch:1", whole, 1763989000.0, 0.0) == Applied(frozenset())
+    assert device.apply_component("switch:1", 5, 1763989000.0, 0.0).told == {}
 
 
 def test_events_pass_through() -> None:

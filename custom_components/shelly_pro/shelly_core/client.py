@@ -35,9 +35,6 @@ from .rpc import Answer, Rpc
 
 _LOGGER = logging.getLogger(__name__)
 
-CONFIRM_S = 1.0
-"""How long after the answer to a command a relay's notification may arrive."""
-
 type Listener = Callable[[Update], None]
 
 _ANSWERED = {Transport.MQTT: Trigger.ANSWERED, Transport.HTTP: Trigger.HTTP_ANSWERED}
@@ -56,6 +53,7 @@ class Client:
         self,
         *,
         source: str,
+        info: DeviceInfo | None = None,
         mqtt: Link | None = None,
         http: Link | None = None,
         policy: Policy | None = None,
@@ -63,13 +61,15 @@ class Client:
         wall: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """Talk as `source` over the links that there are, MQTT first; nothing is sent before `connect`."""
+        """Talk as `source`, not before `connect`, over the links that there are; `info` is of a device met before."""
         self._links = {link.transport: link for link in (mqtt, http) if link is not None}
         self._clock = clock
         self._wall = wall
         self._failover = Failover(policy, mqtt=mqtt is not None, http=http is not None, chance=chance)
         self._policy = self._failover.policy
         self._intake = Intake()
+        if info is not None:
+            self._intake.meet(info)
         self._rpc = Rpc(source, clock=clock, wall=wall, vet=self._intake.vet, on_answer=self._take_answer)
         self._questions = Questions(self._put, self._take_outcome)
         self._alarm = Alarm(clock, self._tick)
@@ -173,7 +173,7 @@ class Client:
             _, transport = await self._command("Switch.Set", {"id": switch_id, "on": on}, None)
             if transport is Transport.MQTT and self._output(key) is not on:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(CONFIRM_S):
+                    async with asyncio.timeout(self._policy.confirm_s):
                         await shown.wait()
         finally:
             stop()
@@ -202,7 +202,7 @@ class Client:
         # It may be of use before `open` returns: when it finds the broker, a question follows at once.
         self._opened.add(transport)
         try:
-            await link.open(partial(self._receive, transport), self._take_signal)
+            await link.open(partial(self.receive, transport), self._take_signal)
         except LinkError as err:
             self._opened.discard(transport)
             self._step(_FAILED[transport], str(err))
@@ -297,8 +297,8 @@ class Client:
         status = self.device.get(key)
         return status.output if isinstance(status, SwitchStatus) else None
 
-    def _receive(self, transport: Transport, data: bytes) -> None:
-        """Take a frame from a link. What is wrong with it is counted, never raised into the link."""
+    def receive(self, transport: Transport, data: bytes) -> None:
+        """Take a frame from a link, also while not connected. What is wrong with it is counted, never raised."""
         try:
             notification = self._rpc.handle(data, transport)
             if notification is not None:
@@ -307,7 +307,7 @@ class Client:
             self._intake.reject_frame(err, transport, data)
 
     def _take_notification(self, notification: Notification, transport: Transport) -> None:
-        if not self._intake.ready:
+        if self._intake.device is None:
             return
         now = self._clock()
         update = self._intake.take_notification(notification, transport, now, self._wall())

@@ -96,9 +96,14 @@ class DeviceClock:
         return ts if self.offset_s is None or not self._far else ts - self.offset_s
 
     def _set(self, offset: float) -> None:
-        """Keep an offset; one that wavers about the tolerance must not move stamps to and fro."""
+        """Keep an offset; one that wavers about the tolerance must not move stamps to and fro.
+
+        That a clock is behind is only known from a status: a notification may simply have been long under way.
+        """
         self.offset_s = offset
-        self._far = abs(offset) > (TOLERANCE_S - STEP_S if self._far else TOLERANCE_S)
+        tolerance_s = TOLERANCE_S - STEP_S if self._far else TOLERANCE_S
+        behind = -tolerance_s > (offset if math.isfinite(self._most) or not self.synced else math.inf)
+        self._far = offset > tolerance_s or behind
 
 
 def _told(system: Any) -> tuple[float, bool] | None:

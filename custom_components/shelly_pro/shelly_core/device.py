@@ -33,18 +33,28 @@ OUTDATED_S = 5.0
 """What is older than a whole status by more than this hints at a clock that was put back."""
 REPEATED = "repeated"
 """Said before, to the letter and the hundredth of a second."""
+RECORDED = "data"
+"""The event with a meter's record of a minute: it belongs to that minute, whenever and however often it comes."""
 DROPS = frozenset({OVERTAKEN, OUTDATED, REPEATED})
 """Reasons that say nothing against the device: such things happen on the way."""
 
 _NOTIFY_STATUS = NotificationMethod.STATUS
 
 
+type Told = Mapping[str, Any]
+"""By component key, the fields that a frame told and that are plausible."""
+
+
 class Applied(NamedTuple):
-    """What became of a status or notification: keys of changed components, what was left out, what happened."""
+    """What became of a status or notification: keys of changed components, what was left out, what happened.
+
+    `told` is what was plausible, even if it came too late to be the present state; `None` is all that the frame told.
+    """
 
     changed: frozenset[str]
     rejections: tuple[Rejection, ...] = ()
     events: tuple[Event, ...] = ()
+    told: Told | None = None
 
 
 class Wrong(NamedTuple):
@@ -53,9 +63,6 @@ class Wrong(NamedTuple):
     since: float
     last: Rejection
     times: int
-
-
-_NOTHING = Applied(frozenset())
 
 
 @lru_cache(maxsize=512)
@@ -117,18 +124,24 @@ class Device:
             self._drop(key, ts)
         rejections: list[Rejection] = []
         for key, status in raw.items():
-            if not self._overtaken(key, ts) and self._lay(key, status, ts, now, rejections, whole=True):
+            if self._overtaken(key, ts):
+                self._vet(key, status, rejections)
+            elif self._lay(key, status, ts, now, rejections, whole=True):
                 changed.append(key)
         self.ready = True
         if ts is not None:
             self.whole_ts = ts
-        return Applied(frozenset(changed), tuple(rejections))
+        return Applied(frozenset(changed), tuple(rejections), (), _without(raw, rejections))
 
     def apply_component(self, key: str, raw: Any, ts: float | None, now: float) -> Applied:
         """Take the whole status of one component as of `ts`, the answer to a method like Switch.GetStatus."""
         rejections: list[Rejection] = []
-        changed = not self._overtaken(key, ts) and self._lay(key, raw, ts, now, rejections, whole=True)
-        return Applied(frozenset((key,) if changed else ()), tuple(rejections))
+        if self._overtaken(key, ts):
+            self._vet(key, raw, rejections)
+            changed = False
+        else:
+            changed = self._lay(key, raw, ts, now, rejections, whole=True)
+        return Applied(frozenset((key,) if changed else ()), tuple(rejections), (), _without({key: raw}, rejections))
 
     def apply(self, notification: Notification, now: float) -> Applied:
         """Lay a notification over what is known. Raises `FrameError` for a damaged one, of which nothing is taken."""
@@ -139,21 +152,22 @@ class Device:
             if "sys" not in params:
                 raise FrameError("no status")
             return self.apply_full_status(params, ts, now)
-        if not self.ready:
-            return _NOTHING
         if len(params) > 1 and None in params.values() and not _is_status(params):
             raise FrameError("no status")
         changed: list[str] = []
         rejections: list[Rejection] = []
         for key, delta in params.items():
-            if ts is not None and ts < self._ts.get(key, ts):
+            if not self.ready:
+                self._vet(key, delta, rejections)
+            elif ts is not None and ts < self._ts.get(key, ts):
+                self._vet(key, delta, rejections)
                 outdated = self.whole_ts - OUTDATED_S < ts < self.whole_ts
                 rejections.append(Rejection(key, None, OUTDATED if outdated else OVERTAKEN, ts))
             elif self._lay(key, delta, ts, now, rejections, whole=False):
                 changed.append(key)
-        if not rejections and len(changed) == 1:
-            return _one_changed(changed[0])
-        return Applied(frozenset(changed), tuple(rejections))
+        if not rejections:
+            return _one_changed(changed[0]) if len(changed) == 1 else Applied(frozenset(changed))
+        return Applied(frozenset(changed), tuple(rejections), (), _without(params, rejections))
 
     def forget_order(self) -> None:
         """Forget all times: the device's clock was put back, so they say nothing about what comes."""
@@ -224,6 +238,15 @@ class Device:
             self._ts[key] = ts
         return changed
 
+    def _vet(self, key: str, told: Any, rejections: list[Rejection]) -> None:
+        """Add to `rejections` what is at fault in what cannot be laid over a status; see `_lay`."""
+        if told is None:
+            return
+        if check(key, told, self._limits) is not None:
+            told, refused = sift(key, told, self._limits)
+            rejections += refused
+        rejections += contradictions(key, told)
+
     def _examine(
         self,
         key: str,
@@ -262,7 +285,7 @@ class Device:
         rejections: list[Rejection] = []
         for event in events(notification):
             name = (event.component, event.event)
-            if event.ts is not None and event.ts <= self._event_ts.get(name, -1.0):
+            if event.event != RECORDED and event.ts is not None and event.ts <= self._event_ts.get(name, -1.0):
                 late = OVERTAKEN if event.ts < self._event_ts[name] else REPEATED
                 rejections.append(Rejection(event.component, event.event, late, event.ts))
                 continue
@@ -314,6 +337,20 @@ def _keep_last_good(status: dict[str, Any], known: Mapping[str, Any] | None, rej
             status[field] = known[field]
         else:
             status.pop(field, None)
+
+
+def _without(told: Told, rejections: list[Rejection]) -> Told | None:
+    """Return `told` without what was at fault; `None` if nothing was."""
+    at_fault = [rejection for rejection in rejections if rejection.reason not in DROPS]
+    if not at_fault:
+        return None
+    whole = {rejection.key for rejection in at_fault if rejection.field is None}
+    fields = {(rejection.key, rejection.field) for rejection in at_fault}
+    return {
+        key: {field: value for field, value in status.items() if (key, field) not in fields}
+        for key, status in told.items()
+        if key not in whole and type(status) is dict
+    }
 
 
 def _is_status(params: Mapping[str, Any]) -> bool:

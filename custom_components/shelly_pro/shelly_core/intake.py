@@ -2,10 +2,10 @@
 
 import logging
 from collections import Counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from .clock import DeviceClock
-from .device import DROPS, OVERTAKEN, Applied, Device
+from .device import DROPS, OVERTAKEN, RECORDED, Applied, Device, Told
 from .device_info import DeviceInfo
 from .errors import DeviceMismatchError, FrameError
 from .frame import Event, Notification, NotificationMethod
@@ -21,14 +21,13 @@ EVENT_AGE_S = 30.0
 
 STALE = "stale"
 INTRODUCTION = "Shelly.GetDeviceInfo"
-RECORDED = "data"
-"""The event with a meter's record of the last minute. It is never too old."""
 
 
 class Update(NamedTuple):
     """What a frame of the device brought: keys of changed components and events; `full` after a full status.
 
-    `ts` is the device's time, corrected if its clock is wrong; `None` if the device did not say.
+    `ts` is the device's time, corrected if its clock is wrong; `None` if the device did not say. `told` is what the
+    frame itself said of each component and is plausible: it belongs to `ts`, even where the present state is newer.
     """
 
     changed: frozenset[str]
@@ -36,6 +35,7 @@ class Update(NamedTuple):
     transport: Transport
     full: bool
     ts: float | None
+    told: Told
 
 
 class Intake:
@@ -92,7 +92,9 @@ class Intake:
             if clock.steps != steps:
                 self.missed = True  # a whole status tells what the clock shows now
         full = notification.method is NotificationMethod.FULL_STATUS
-        return self._note(device.apply(notification, now), transport, full, ts, now, wall)
+        params = notification.params
+        told = params if full or notification.method is NotificationMethod.STATUS else {}
+        return self._note(device.apply(notification, now), transport, full, ts, now, wall, told)
 
     def take_answer(self, answer: Answer, transport: Transport, now: float) -> Update | None:
         """Apply an answer that is a status; `None` if it is none. Raises `FrameError` if it should be, and is not."""
@@ -109,7 +111,8 @@ class Intake:
             applied = device.apply_full_status(result, ts, now)
         else:
             applied = device.apply_component(key, result, ts, now)
-        return self._note(applied, transport, full, ts, now, answer.answered)
+        told = cast("Told", result if key is None else {key: result})
+        return self._note(applied, transport, full, ts, now, answer.answered, told)
 
     def reject_frame(self, error: FrameError, transport: Transport, data: bytes) -> None:
         """Count bytes that are no frame of this device."""
@@ -117,9 +120,9 @@ class Intake:
         _LOGGER.debug("Left out a frame over %s: %s: %.200r", transport, error.reason, data)
 
     def _note(
-        self, applied: Applied, transport: Transport, full: bool, ts: float | None, now: float, wall: float
+        self, applied: Applied, transport: Transport, full: bool, ts: float | None, now: float, wall: float, said: Told
     ) -> Update:
-        changed, rejections, events = applied
+        changed, rejections, events, told = applied
         if rejections:
             self._count(rejections)
         if events:
@@ -132,7 +135,7 @@ class Intake:
             self.last_reading_at = now
             if ts is not None:
                 self.last_reading_ts = ts
-        return Update(changed, events, transport, full, ts)
+        return Update(changed, events, transport, full, ts, said if told is None else told)
 
     def _count(self, rejections: tuple[Rejection, ...]) -> None:
         """Count what was left out, and say so the first time: it may be the device, or limits of ours."""
@@ -149,7 +152,10 @@ class Intake:
             _LOGGER.log(level, "Left out %s, since %s is %s: %.80r", key, field or "it", reason, value)
 
     def _is_fresh(self, event: Event, wall: float) -> bool:
-        if event.ts is None or event.event == RECORDED or wall - self.clock.correct(event.ts) <= EVENT_AGE_S:
+        if event.event == RECORDED:
+            return True
+        # Until the device has told its status, its clock is not known, so neither is how old an event is.
+        if self.ready and (event.ts is None or wall - self.clock.correct(event.ts) <= EVENT_AGE_S):
             return True
         self.drops[STALE] += 1
         return False

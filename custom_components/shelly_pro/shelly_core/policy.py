@@ -16,6 +16,8 @@ class Policy:
     """How long the answer to a question of ours may take."""
     command_s: float = 2.0
     """How long a command may take before the other link is tried."""
+    confirm_s: float = 1.0
+    """How long after the answer to a command a relay's notification may arrive."""
     meter_poll_s: float = 5.0
     relay_poll_s: float = 10.0
     check_s: float = 60.0

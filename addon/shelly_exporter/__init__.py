@@ -1,0 +1,1 @@
+"""The exporter: every validated reading of every device in InfluxDB, exactly once, through any outage."""
