@@ -98,12 +98,12 @@ class DeviceClock:
     def _set(self, offset: float) -> None:
         """Keep an offset; one that wavers about the tolerance must not move stamps to and fro.
 
-        That a clock is behind is only known from a status: a notification may simply have been long under way.
+        That a clock is behind is first known from a status: a notification may simply have been long under way.
         """
         self.offset_s = offset
         tolerance_s = TOLERANCE_S - STEP_S if self._far else TOLERANCE_S
-        behind = -tolerance_s > (offset if math.isfinite(self._most) or not self.synced else math.inf)
-        self._far = offset > tolerance_s or behind
+        known = self._far or not self.synced or math.isfinite(self._most)
+        self._far = offset > tolerance_s or (known and offset < -tolerance_s)
 
 
 def _told(system: Any) -> tuple[float, bool] | None:
