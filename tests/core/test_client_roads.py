@@ -272,6 +272,20 @@ async def test_a_device_that_leaves_the_broker_is_probed_at_once() -> None:
 
 
 @virtual_time
+async def test_a_device_that_leaves_while_it_is_asked_is_probed_again() -> None:
+    """The answer was under way and comes after the news; the question that followed the news counted as asked."""
+    async with two_roads() as roads:
+        await roads.report(5)
+        roads.mqtt.signal(Signal.OFFLINE)
+        await asyncio.sleep(0)
+        asked = len(roads.mqtt.requests)
+        roads.mqtt.silent = {"*"}
+        roads.mqtt.signal(Signal.OFFLINE)
+        assert await roads.switched_to(Transport.HTTP, 5) == pytest.approx(POLICY.mqtt_answer_s, abs=0.1)
+        assert roads.asked(roads.mqtt, asked) == ["Shelly.GetStatus"]
+
+
+@virtual_time
 async def test_retained_frames_are_counted() -> None:
     async with two_roads() as roads:
         roads.mqtt.signal(Signal.RETAINED)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_core import Transport, failover
+from shelly_core import Transport, transitions
 from shelly_core.breaker import BreakerState
-from shelly_core.failover import TRANSITIONS, Ask, Asks, Failover, Question, State, Trigger
+from shelly_core.failover import Ask, Asks, Failover, Question, State, Trigger
+from shelly_core.transitions import TRANSITIONS
 
 MQTT, HTTP = Transport.MQTT, Transport.HTTP
 MQTT_STATUS, HTTP_STATUS = Ask(MQTT, Question.STATUS), Ask(HTTP, Question.STATUS)
@@ -29,7 +30,7 @@ def machine_in(
             machine.start(MQTT, NOW)
         case State.SUSPECT:
             machine.start(MQTT, NOW)
-            machine.handle(Trigger.OFFLINE, NOW)
+            machine.handle(Trigger.SILENT, NOW)
         case State.ON_HTTP:
             machine.start(HTTP, NOW)
         case State.HOLD_DOWN:
@@ -60,7 +61,7 @@ def due(machine: Failover) -> tuple[float, Asks]:
 
 def test_the_picture_is_the_table() -> None:
     drawn = [f"    {state:<10} -- {trigger:<21} --> {then}" for (state, trigger), then in TRANSITIONS.items()]
-    doc = failover.__doc__
+    doc = transitions.__doc__
     assert doc is not None
     assert re.findall(r"^.*-->.*$", doc, re.MULTILINE) == drawn
 
@@ -75,12 +76,66 @@ def test_one_step(state: State, trigger: Trigger) -> None:
     machine = machine_in(state)
     active, switchovers = machine.active, machine.switchovers
     machine.handle(trigger, NOW + 1.0, "for a reason")
-    then = TRANSITIONS.get((state, trigger))
+    then = TRANSITIONS.get((state, Trigger.PROVEN if trigger is Trigger.ANSWERED else trigger))
     assert machine.state is (state if then is None else then)
     if then is not None:
         assert machine.since == NOW + 1.0
         assert machine.reason
     assert machine.switchovers == switchovers + (None not in {active, machine.active} and active is not machine.active)
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_first_answer_after_the_device_left_proves_nothing(state: State) -> None:
+    """It may be an answer to what was asked before, and then the question that followed was not asked at all."""
+    machine = machine_in(state)
+    machine.handle(Trigger.OFFLINE, NOW)
+    doubtful = TRANSITIONS.get((state, Trigger.OFFLINE), state)
+    assert machine.state is doubtful
+    assert machine.handle(Trigger.ANSWERED, NOW + 1.0) == (MQTT_STATUS,)
+    assert machine.state is doubtful
+    machine.handle(Trigger.ANSWERED, NOW + 2.0)
+    assert machine.state is TRANSITIONS.get((doubtful, Trigger.PROVEN), doubtful)
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_device_left_is_remembered_until_it_answers(state: State) -> None:
+    """Neither a report nor a failure says anything of what else is under way."""
+    for between in (Trigger.NOTIFIED, Trigger.FAILED, Trigger.OFFLINE, Trigger.HTTP_ANSWERED):
+        machine = machine_in(state)
+        machine.handle(Trigger.OFFLINE, NOW)
+        machine.handle(between, NOW + 1.0, "for a reason")
+        doubtful = machine.state
+        assert machine.handle(Trigger.ANSWERED, NOW + 2.0) == (MQTT_STATUS,)
+        assert machine.state is doubtful
+
+
+@pytest.mark.parametrize("end", ["broker", "link", "start"])
+def test_what_ends_all_that_was_under_way_ends_the_doubt(end: str) -> None:
+    machine = machine_in(State.SUSPECT)
+    machine.handle(Trigger.OFFLINE, NOW)
+    match end:
+        case "broker":
+            machine.handle(Trigger.BROKER_LOST, NOW, "the broker is away")
+            machine.handle(Trigger.OFFLINE, NOW, "still under way")
+            machine.handle(Trigger.BROKER_FOUND, NOW)
+        case "link":
+            machine.set_link(MQTT, exists=True)
+        case "start":
+            machine.start(MQTT, NOW)
+    assert machine.handle(Trigger.ANSWERED, NOW) == ()
+    assert machine.state is (State.HOLD_DOWN if end == "broker" else State.ON_MQTT)
+
+
+def test_a_device_that_leaves_in_the_hold_down_has_to_prove_itself_anew() -> None:
+    machine = machine_in(State.HOLD_DOWN)
+    machine.handle(Trigger.ANSWERED, NOW)
+    assert machine.handle(Trigger.OFFLINE, NOW + 1.0) == (MQTT_STATUS,)
+    machine.handle(Trigger.ANSWERED, NOW + 1.0)
+    machine.due(NOW + 6.0)
+    assert machine.state is State.HOLD_DOWN
+    machine.handle(Trigger.ANSWERED, NOW + 6.0)
+    machine.due(NOW + 6.0)
+    assert {machine.state} == {State.ON_MQTT}
 
 
 @pytest.mark.parametrize(
@@ -117,10 +172,13 @@ ENTRIES: list[tuple[State, Trigger, Asks, Asks, float]] = [
     (State.ON_MQTT, Trigger.OFFLINE, (MQTT_STATUS,), (MQTT_STATUS,), 60.0),
     (State.ON_MQTT, Trigger.FAILED, (MQTT_STATUS,), (MQTT_STATUS,), 60.0),
     (State.ON_MQTT, Trigger.BROKER_LOST, (), (HTTP_STATUS,), 0.0),
+    (State.SUSPECT, Trigger.OFFLINE, (), (MQTT_STATUS,), 60.0),
     (State.SUSPECT, Trigger.FAILED, (HTTP_STATUS,), (MQTT_STATUS,), 1.0),
     (State.SUSPECT, Trigger.BROKER_LOST, (), (HTTP_STATUS,), 0.0),
     (State.SUSPECT, Trigger.ANSWERED, (), (MQTT_STATUS,), 20.0),
     (State.ON_HTTP, Trigger.NOTIFIED, (MQTT_STATUS,), (HTTP_STATUS,), 5.0),
+    (State.ON_HTTP, Trigger.OFFLINE, (), (MQTT_STATUS,), 0.0),
+    (State.HOLD_DOWN, Trigger.OFFLINE, (MQTT_STATUS,), (HTTP_STATUS,), 5.0),
     (State.HOLD_DOWN, Trigger.FAILED, (HTTP_STATUS,), (MQTT_STATUS,), 1.0),
     (State.HOLD_DOWN, Trigger.BROKER_LOST, (), (HTTP_STATUS,), 0.0),
     (State.HOLD_DOWN, Trigger.HTTP_LOST, (MQTT_STATUS,), (MQTT_STATUS,), 60.0),

@@ -11,14 +11,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shelly_core import Transport
 from shelly_core.backoff import CAP_S
-from shelly_core.failover import TRANSITIONS, Asks, Failover, Question, State, Trigger
+from shelly_core.failover import Asks, Failover, Question, State, Trigger
 from shelly_core.policy import Policy
-from tests.core.failover_world import World
+from shelly_core.transitions import TRANSITIONS
+from tests.core.failover_world import ROUND_TRIP_S, World
 
 MQTT, HTTP = Transport.MQTT, Transport.HTTP
 POLICY = Policy()
 OUTER = [
-    trigger for trigger in Trigger if trigger not in {Trigger.HTTP_LOST, Trigger.SILENT, Trigger.MUTE, Trigger.HELD}
+    trigger
+    for trigger in Trigger
+    if trigger not in {Trigger.HTTP_LOST, Trigger.SILENT, Trigger.PROVEN, Trigger.MUTE, Trigger.HELD}
 ]
 """What a client tells; the rest the machine finds out itself."""
 LONGEST_REST_S = 120.0
@@ -59,8 +62,8 @@ class AnySequence(RuleBasedStateMachine):
         assert self.machine.state in moves | stands_for | {before}
 
     def may(self, trigger: Trigger) -> set[Trigger]:
-        found = {Trigger.HTTP_FAILED: Trigger.HTTP_LOST, Trigger.ANSWERED: Trigger.MUTE}
-        return {trigger, found.get(trigger, trigger)}
+        found = {Trigger.HTTP_FAILED: {Trigger.HTTP_LOST}, Trigger.ANSWERED: {Trigger.PROVEN, Trigger.MUTE}}
+        return {trigger} | found.get(trigger, set())
 
     @rule()
     def resync(self) -> None:
@@ -232,6 +235,28 @@ def test_a_device_is_never_shown_long_after_it_died(about: dict[str, Any], scene
     assert world.machine.next_deadline() is not None or not world.broker
     world.run(600.0)
     assert world.states_since(world.now - 600.0) == []
+
+
+@settings(deadline=None, database=None)
+@given(about=worlds, scenes=scenes, delay=st.floats(0.0, 2 * ROUND_TRIP_S), late=st.booleans())
+def test_a_device_that_leaves_is_soon_on_http(
+    about: dict[str, Any], scenes: list[tuple[float, str]], delay: float, late: bool
+) -> None:
+    """Also when it leaves while a question is under way, and its answer comes after the news."""
+    world = play(about, [scene for scene in scenes if scene[1] != "password"])
+    mend(world)
+    asked = len(world.asked_since(-math.inf, MQTT))
+    while len(world.asked_since(-math.inf, MQTT)) == asked:
+        world.run(0.01)
+    world.run(delay)
+    world.reports = world.answers[MQTT] = False
+    world.run(ROUND_TRIP_S if late else 0.0)
+    world.tell(Trigger.OFFLINE)
+    world.run(ROUND_TRIP_S + POLICY.mqtt_answer_s + 0.1)
+    assert world.machine.active is not MQTT
+    settled_at = world.now
+    world.run(120.0)
+    assert {State.ON_MQTT, State.SUSPECT, State.HOLD_DOWN}.isdisjoint(world.states_since(settled_at))
 
 
 @settings(deadline=None, database=None)

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 INTEGRATION = ROOT / "custom_components" / "shelly_pro"
 CORE = INTEGRATION / "shelly_core"
+EXPORTER = ROOT / "addon" / "shelly_exporter"
 SIMULATOR = ROOT / "tests" / "simulator"
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.repository.sources import CORE, INTEGRATION, ROOT, SIMULATOR, imported_modules, python_files
+from tests.repository.sources import CORE, EXPORTER, INTEGRATION, ROOT, SIMULATOR, imported_modules, python_files
 
 PRODUCT = {"custom_components", "homeassistant", "shelly_core", "shelly_exporter"}
 
@@ -40,7 +40,17 @@ def test_integration_imports_home_assistant_and_its_own_core_only() -> None:
         assert tops <= {"homeassistant", "voluptuous", "yarl"} | web, path
 
 
-@pytest.mark.parametrize("package", ["shelly_core"])
+def test_exporter_imports_the_core_and_chosen_libraries_only() -> None:
+    chosen = {
+        "aiohttp", "influxdb_client", "paho", "prometheus_client", "redis", "structlog", "urllib3", "voluptuous", "yaml", "yarl",
+    }  # fmt: skip
+    assert python_files(EXPORTER)
+    for path in python_files(EXPORTER):
+        tops = {top for name in imported_modules(path) if (top := outside(name))}
+        assert tops <= chosen | {"shelly_core"}, path
+
+
+@pytest.mark.parametrize("package", ["shelly_core", "shelly_exporter"])
 def test_package_imports_without_home_assistant(package: str) -> None:
     blocked = "import sys; sys.modules['homeassistant'] = None; sys.modules['custom_components'] = None; "
     listing = f"import {package}, pkgutil, importlib; "

@@ -45,6 +45,7 @@ class Control:
                 web.get("/devices/{id}", self._one),
                 web.get("/devices/{id}/state", self._state),
                 web.get("/devices/{id}/ledger", self._ledger),
+                web.get("/devices/{id}/told", self._told),
                 web.post("/devices/{id}/load", self._load),
                 web.post("/devices/{id}/input", self._input),
                 web.post("/devices/{id}/switch", self._switch),
@@ -67,6 +68,10 @@ class Control:
 
     async def _ledger(self, request: web.Request) -> web.Response:
         return _json(self._unit(request).device.ledger.read(_time(request, "since", 0.0)))
+
+    async def _told(self, request: web.Request) -> web.Response:
+        told = self._unit(request).device.ledger.told(_time(request, "since", 0.0))
+        return web.Response(text=told, content_type="application/json")
 
     async def _load(self, request: web.Request) -> web.Response:
         device = self._unit(request).device

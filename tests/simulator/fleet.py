@@ -103,6 +103,8 @@ class Fleet:
         )
         device.auth_ha1 = ha1(device.id, line.password) if line.password else None
         device.user_ca = options.user_ca
+        if options.keep_told:
+            device.ledger.keep_told()
         _configure(device, options.mqtt | line.mqtt)
         try:
             unit = Unit(device, host=options.host, port=port, mqtt_reconnect_s=options.mqtt_reconnect_s)

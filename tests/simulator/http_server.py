@@ -130,7 +130,7 @@ class HttpServer:
     async def _route(self, request: web.Request, body: bytes) -> web.StreamResponse:
         path = request.path
         if path == "/shelly" and request.method == "GET":
-            return self._bare("Shelly.GetDeviceInfo", {})
+            return self._bare(request, "Shelly.GetDeviceInfo", {})
         if path == "/rpc" and _is_upgrade(request):
             return await self._sockets.serve(request)
         if path == "/rpc" and request.method == "POST":
@@ -145,7 +145,7 @@ class HttpServer:
             params = params_of(request.query) if request.method == "GET" else _posted(body)
         except frames.BadFrameError:
             return _response(400)
-        return self._bare(method, params)
+        return self._bare(request, method, params)
 
     def _framed(self, request: web.Request, body: bytes) -> web.Response:
         try:
@@ -156,13 +156,13 @@ class HttpServer:
         if not frames.is_open(frame["method"]):
             self._authorize(request, frame)
         reply = frames.answer(self._device, frame, source=SOURCE)
-        return self._json(200, frames.text(reply), frame["method"], reply)
+        return self._json(request, 200, frames.text(reply), frame["method"], reply)
 
-    def _bare(self, method: str, params: dict[str, Any]) -> web.Response:
+    def _bare(self, request: web.Request, method: str, params: dict[str, Any]) -> web.Response:
         reply = frames.answer(self._device, {"method": method, "params": params}, source=SOURCE)
         if (error := reply.get("error")) is not None:
-            return self._json(BARE_STATUS.get(error["code"], 500), frames.text(error), method, reply)
-        return self._json(200, frames.text(reply["result"]), method, reply)
+            return self._json(request, BARE_STATUS.get(error["code"], 500), frames.text(error), method, reply)
+        return self._json(request, 200, frames.text(reply["result"]), method, reply)
 
     def _authorize(self, request: web.Request, frame: dict[str, Any] | None = None) -> None:
         if "auth_rejected" in self._device.faults:
@@ -174,9 +174,12 @@ class HttpServer:
             return _response(429, frames.text({"code": 429, "message": TOO_MANY}), "application/json")
         return _response(401, headers={"WWW-Authenticate": self._authenticator.challenge_header(refusal)})
 
-    def _json(self, status: int, text: str, kind: str, frame: dict[str, Any]) -> web.Response:
-        payload = self._shaper.damaged(text)
-        self._device.ledger.frame_sent("http", kind if payload == text else "damaged", frame)
+    def _json(self, request: web.Request, status: int, text: str, kind: str, frame: dict[str, Any]) -> web.Response:
+        ledger = self._device.ledger
+        payload = self._shaper.damaged(ledger.answering(text, "http", kind, frame))
+        ledger.frame_sent("http", kind if payload == text else "damaged", frame)
+        if _has_client(request):
+            ledger.arrived(payload)
         return _response(status, payload, "application/json")
 
 

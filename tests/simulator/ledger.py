@@ -2,14 +2,15 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
-from tests.simulator.wire import Json
+from tests.simulator.wire import Json, dumps
 
 MINUTE_S = 60
 ENERGY_ROWS = 3 * 60 * 24 * 7
 EDGES = 10_000
 FRAMES = 20_000
+TOLD = 200_000
 
 KINDS = frozenset({
     "ble", "bthome", "cloud", "em", "em1", "em1data", "emdata", "eth", "input", "knx", "modbus", "mqtt", "switch",
@@ -18,6 +19,19 @@ KINDS = frozenset({
 """Component types; any other key of a frame is something else."""
 
 type Row = dict[str, Any]
+
+
+class Told(str):
+    """The text of a frame with status, and the row that the ledger keeps of it once it has arrived."""
+
+    __slots__ = ("at", "row")
+    at: float
+    row: str
+
+    def __new__(cls, text: str, at: float, row: str) -> Self:
+        told = super().__new__(cls, text)
+        told.at, told.row = at, row
+        return told
 
 
 class Ledger:
@@ -29,6 +43,7 @@ class Ledger:
         self._lost: deque[Row] = deque(maxlen=EDGES)
         self._edges: deque[Row] = deque(maxlen=EDGES)
         self._frames: deque[Row] = deque(maxlen=FRAMES)
+        self._told: deque[Told] | None = None
         self._http: Counter[int] = Counter()
         self._http_in_flight_max = 0
         self.counters: dict[str, dict[str, float]] = {}
@@ -74,6 +89,39 @@ class Ledger:
         self._note(
             "frames", self._frames, {"ts": self.now(), "road": road, "kind": kind, "components": components(frame)}
         )
+
+    def keep_told(self) -> None:
+        """From now on keep the content of every frame with status that arrived: much memory, so only on demand."""
+        self._told = deque(maxlen=TOLD)
+        self.dropped["told"] = 0
+
+    def telling(self, text: str, road: str, kind: str, ts: Json, params: Json) -> str:
+        """Return the text of a frame with status, which `arrived` notes if it comes to it as it is now."""
+        if self._told is None:
+            return text
+        at = self.now()
+        return Told(text, at, dumps({"ts": ts, "at": at, "road": road, "kind": kind, "params": params}))
+
+    def answering(self, text: str, road: str, method: str, reply: dict[str, Any]) -> str:
+        """As `telling` for the answer to Shelly.GetStatus; every other answer stays as it is."""
+        if self._told is None or method.lower() != "shelly.getstatus" or "result" not in reply:
+            return text
+        result = reply["result"]
+        return self.telling(text, road, "Shelly.GetStatus", result["sys"]["unixtime"], result)
+
+    def arrived(self, payload: str | bytes) -> None:
+        """Note that a payload has been acknowledged; only what `telling` has returned is kept."""
+        if self._told is None or not isinstance(payload, Told):
+            return
+        if len(self._told) == self._told.maxlen:
+            self.dropped["told"] += 1
+        self._told.append(payload)
+
+    def told(self, since: float = 0.0) -> str:
+        """Return the rows of `telling` that arrived and were made from a true time on, as a JSON array."""
+        if self._told is None:
+            raise LookupError("what was told is not kept: start the simulator with --keep-told")
+        return f"[{','.join(told.row for told in self._told if told.at >= since)}]"
 
     def http_answered(self, status: int) -> None:
         """Count an answer of the web server by its code."""

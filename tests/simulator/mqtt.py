@@ -151,8 +151,9 @@ class MqttRoad:
 
     def _event(self, shaper: Shaper, method: str, params: dict[str, Any]) -> None:
         frame = frames.notification(self._device, f"{self._settings.prefix}/events", method, params)
-        intact = shaper.send(frames.text(frame))
-        self._device.ledger.frame_sent("mqtt", method if intact else "damaged", frame)
+        ledger = self._device.ledger
+        intact = shaper.send(ledger.telling(frames.text(frame), "mqtt", method, params["ts"], params))
+        ledger.frame_sent("mqtt", method if intact else "damaged", frame)
 
     def _status(self, key: str) -> None:
         status = self._device.component_status(key)
@@ -185,8 +186,9 @@ class MqttRoad:
             src = request.get("src")
             # The reply's topic is made of `src`: without one, or with one that is no topic, there is nowhere to answer.
             if isinstance(src, str) and _TOPIC.fullmatch(src):
-                self._enqueue(f"{src}/rpc", frames.text(reply))
-                self._device.ledger.frame_sent("mqtt", request["method"], reply)
+                ledger = self._device.ledger
+                self._enqueue(f"{src}/rpc", ledger.answering(frames.text(reply), "mqtt", request["method"], reply))
+                ledger.frame_sent("mqtt", request["method"], reply)
 
     def _enqueue_event(self, payload: Payload) -> None:
         self._enqueue(f"{self._settings.prefix}/events/rpc", payload)
@@ -200,7 +202,9 @@ class MqttRoad:
         while True:
             topic, payload, retain = await self._waiting.get()
             if "mqtt_silent" not in self._device.faults:
+                # Returns when the broker has acknowledged.
                 await client.publish(topic, payload, qos=QOS, retain=retain)
+                self._device.ledger.arrived(payload)
 
 
 async def _connect(client: DeviceClient) -> None:

@@ -50,6 +50,7 @@ class Options:
     seed: int = 1
     speed: float = 1.0
     cadence: float | None = None
+    keep_told: bool = False
 
 
 _PORT = vol.All(int, vol.Range(min=0, max=65535))
@@ -94,6 +95,7 @@ FILE_SCHEMA = vol.Schema(
         vol.Optional("seed"): int,
         vol.Optional("speed"): _POSITIVE,
         vol.Optional("cadence"): _POSITIVE,
+        vol.Optional("keep_told"): bool,
     }
 )
 DEFAULT_DEVICES = ({"model": "pro3", "house": "house"}, {"model": "pro3em", "house": "house"})
@@ -106,7 +108,9 @@ def parse(argv: list[str] | None = None) -> Options:
     """Read the command line and the file it names; the command line wins. OptionError when something is wrong."""
     given = _parser().parse_args(argv)
     settings: dict[str, Any] = _read_file(given.config) if given.config else {}
-    for key in ("host", "http_port", "control_port", "seed", "speed", "cadence", "mqtt_reconnect", "user_ca_file"):
+    for key in (
+        "host", "http_port", "control_port", "seed", "speed", "cadence", "keep_told", "mqtt_reconnect", "user_ca_file",
+    ):  # fmt: skip
         if (value := getattr(given, key)) is not None:
             settings[key] = value
     settings["devices"] = settings.get("devices", []) + [_spec(text) for text in given.device]
@@ -137,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="same seed, same devices and loads (1)")
     parser.add_argument("--speed", type=float, help="how fast the devices' clock runs (1)")
     parser.add_argument("--cadence", type=float, metavar="SECONDS", help="report interval of every meter")
+    parser.add_argument(
+        "--keep-told", action="store_true", default=None, help="keep the content of what was told for GET …/told"
+    )
     return parser
 
 

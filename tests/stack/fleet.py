@@ -164,6 +164,15 @@ class Fleet:
         ledger: dict[str, Any] = await self._ask("GET", f"/devices/{device.id}/ledger", params={"since": str(since)})
         return ledger
 
+    async def told(self, device: SimulatedDevice, since: float = 0.0) -> list[dict[str, Any]]:
+        """Return what the device told from `since` on, by true time, and the broker or an HTTP client took.
+
+        Each with `ts` as the device stamped it, `at` the true time, `road`, `kind` and `params`. Only of a fleet that
+        was started with `options=["--keep-told"]`; see the simulator's README for what is in it.
+        """
+        told: list[dict[str, Any]] = await self._ask("GET", f"/devices/{device.id}/told", params={"since": str(since)})
+        return told
+
     async def http_counts(self, device: SimulatedDevice) -> dict[int, int]:
         """Return how many answers the web server has given since the start, by status code; 101 is a WebSocket."""
         return {int(status): count for status, count in (await self.ledger(device))["http"].items()}

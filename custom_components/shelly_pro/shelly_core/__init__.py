@@ -4,7 +4,7 @@ Reading order: `errors` · `frame` (bytes) · `session` and `rpc` (which reply t
 `consistency`, `counters`, `components` and `decoding` (what a status may hold, and what it means) · `device_info`,
 `device`, `clock` and `intake` (all that one device tells, in order) · `link`, `http_link` and `auth` (roads to a
 device) · `backoff`, `breaker`, `policy` and `failover` (which road, and when) · `questions`, `alarm`, `client` and
-`health` (all together).
+`health` (all together) · `records` (a meter's minutes).
 """
 
 from .breaker import BreakerState
@@ -48,6 +48,7 @@ from .http_link import HttpLink, fetch_info
 from .intake import Update
 from .link import Link, Signal, Transport
 from .policy import Policy
+from .records import Record, parse_data, parse_event
 from .session import Reply, Request, Session
 from .validation import Rejection
 
@@ -86,6 +87,7 @@ __all__ = [
     "PhaseEnergy",
     "PhaseReading",
     "Policy",
+    "Record",
     "Rejection",
     "Reply",
     "Request",
@@ -106,5 +108,7 @@ __all__ = [
     "WifiStatus",
     "WrongReading",
     "fetch_info",
+    "parse_data",
+    "parse_event",
     "supported",
 ]

@@ -1,27 +1,7 @@
 """Which link is used, which is asked, and when: a machine without I/O. Triggers in, questions to ask out.
 
-A device is *available* in every state but `down`. Data is taken from whatever link it comes on; the state only decides
-where commands go first, and what is asked. `TRANSITIONS` is the machine; this is its picture, drawn by a test:
-
-    on_mqtt    -- broker lost           --> on_http
-    on_mqtt    -- device offline        --> suspect
-    on_mqtt    -- mqtt failed           --> suspect
-    on_mqtt    -- mqtt silent           --> suspect
-    on_mqtt    -- mqtt mute             --> on_http
-    suspect    -- broker lost           --> on_http
-    suspect    -- mqtt answered         --> on_mqtt
-    suspect    -- mqtt failed           --> on_http
-    suspect    -- mqtt mute             --> on_http
-    on_http    -- mqtt notified         --> hold_down
-    on_http    -- mqtt answered         --> hold_down
-    on_http    -- http lost             --> down
-    hold_down  -- broker lost           --> on_http
-    hold_down  -- mqtt failed           --> on_http
-    hold_down  -- http lost             --> suspect
-    hold_down  -- held down             --> on_mqtt
-    down       -- mqtt notified         --> suspect
-    down       -- mqtt answered         --> on_mqtt
-    down       -- http answered         --> on_http
+The states and what leads from one to another are in `transitions`. Data is taken from whatever link it comes on; the
+state only decides where commands go first, and what is asked.
 """
 
 import math
@@ -34,69 +14,9 @@ from .breaker import Breaker, BreakerState
 from .link import Transport
 from .policy import Policy
 from .reports import Reports
+from .transitions import ACTIVE, TRANSITIONS, State, Trigger
 
-
-class State(StrEnum):
-    """Which link carries the device."""
-
-    ON_MQTT = "on_mqtt"
-    SUSPECT = "suspect"
-    """MQTT is in use, but in doubt: a question over MQTT decides."""
-    ON_HTTP = "on_http"
-    HOLD_DOWN = "hold_down"
-    """HTTP is in use; MQTT delivers again and has to prove itself."""
-    DOWN = "down"
-
-
-class Trigger(StrEnum):
-    """What can move the machine; the last three it finds out itself."""
-
-    BROKER_LOST = "broker lost"
-    BROKER_FOUND = "broker found"
-    OFFLINE = "device offline"
-    """The broker says that the device has left. The flag may be stuck, so it is a reason to ask, no more."""
-    NOTIFIED = "mqtt notified"
-    ANSWERED = "mqtt answered"
-    FAILED = "mqtt failed"
-    HTTP_ANSWERED = "http answered"
-    HTTP_FAILED = "http failed"
-    HTTP_LOST = "http lost"
-    """HTTP has failed so often that its breaker is open."""
-    SILENT = "mqtt silent"
-    MUTE = "mqtt mute"
-    """A meter answers over MQTT, but reports nothing by itself."""
-    HELD = "held down"
-
-
-TRANSITIONS: Mapping[tuple[State, Trigger], State] = {
-    (State.ON_MQTT, Trigger.BROKER_LOST): State.ON_HTTP,
-    (State.ON_MQTT, Trigger.OFFLINE): State.SUSPECT,
-    (State.ON_MQTT, Trigger.FAILED): State.SUSPECT,
-    (State.ON_MQTT, Trigger.SILENT): State.SUSPECT,
-    (State.ON_MQTT, Trigger.MUTE): State.ON_HTTP,
-    (State.SUSPECT, Trigger.BROKER_LOST): State.ON_HTTP,
-    (State.SUSPECT, Trigger.ANSWERED): State.ON_MQTT,
-    (State.SUSPECT, Trigger.FAILED): State.ON_HTTP,
-    (State.SUSPECT, Trigger.MUTE): State.ON_HTTP,
-    (State.ON_HTTP, Trigger.NOTIFIED): State.HOLD_DOWN,
-    (State.ON_HTTP, Trigger.ANSWERED): State.HOLD_DOWN,
-    (State.ON_HTTP, Trigger.HTTP_LOST): State.DOWN,
-    (State.HOLD_DOWN, Trigger.BROKER_LOST): State.ON_HTTP,
-    (State.HOLD_DOWN, Trigger.FAILED): State.ON_HTTP,
-    (State.HOLD_DOWN, Trigger.HTTP_LOST): State.SUSPECT,
-    (State.HOLD_DOWN, Trigger.HELD): State.ON_MQTT,
-    (State.DOWN, Trigger.NOTIFIED): State.SUSPECT,
-    (State.DOWN, Trigger.ANSWERED): State.ON_MQTT,
-    (State.DOWN, Trigger.HTTP_ANSWERED): State.ON_HTTP,
-}
-
-_ACTIVE: Mapping[State, Transport | None] = {
-    State.ON_MQTT: Transport.MQTT,
-    State.SUSPECT: Transport.MQTT,
-    State.ON_HTTP: Transport.HTTP,
-    State.HOLD_DOWN: Transport.HTTP,
-    State.DOWN: None,
-}
+__all__ = ["Ask", "Asks", "Failover", "Question", "State", "Trigger"]
 
 
 class Question(StrEnum):
@@ -150,13 +70,15 @@ class Failover:
         self._active_since = -math.inf
         self._hold_until = math.inf
         self._proven = False
+        self._left = False
+        """Whether the device is said to have left, and has answered nothing since; see `Trigger.OFFLINE`."""
         self._at = dict.fromkeys(Transport, math.inf)
         self._resynced_at = -math.inf
 
     @property
     def active(self) -> Transport | None:
         """The link that commands take first; `None` while neither delivers."""
-        return _ACTIVE[self.state]
+        return ACTIVE[self.state]
 
     @property
     def meter(self) -> bool:
@@ -171,7 +93,7 @@ class Failover:
         """Give or take a link; nothing is known of a new one."""
         self._links[transport] = exists
         if transport is Transport.MQTT:
-            self.broker = None
+            self.broker, self._left = None, False
         self.heard_at.pop(transport, None)
         self.breakers[transport] = Breaker(self._chance)
         self._at[transport] = math.inf
@@ -184,6 +106,8 @@ class Failover:
             self._enter(State.ON_HTTP, now, "the broker was lost meanwhile", Trigger.BROKER_LOST)
             return
         self.breakers[transport].succeed()
+        if mqtt:
+            self._left = False
         if mqtt or self.active is not transport:
             self._enter(State.ON_MQTT if mqtt else State.ON_HTTP, now, f"{_ANSWERS} {transport.upper()}", None)
         self._at[transport] = now + self._interval(transport)
@@ -201,13 +125,17 @@ class Failover:
             case Trigger.FAILED | Trigger.HTTP_FAILED:
                 return self._failed(trigger, now, reason, retry_after_s)
             case Trigger.BROKER_LOST:
-                self.broker, self._reports.last_at = False, None
+                self.broker, self._reports.last_at, self._left = False, None, False
                 self.breakers[Transport.MQTT].trip(now, reason)
                 self._at[Transport.MQTT] = math.inf
             case Trigger.BROKER_FOUND:
                 self.broker = True
                 self.breakers[Transport.MQTT].try_now(now)
                 if self.state is not State.ON_MQTT and self._links[Transport.MQTT]:
+                    return self._ask(_MQTT_STATUS, now)
+            case Trigger.OFFLINE if self._delivers(Transport.MQTT):
+                self._left, self._proven = True, False
+                if self.state is State.HOLD_DOWN:
                     return self._ask(_MQTT_STATUS, now)
         return self._move(trigger, now, reason)
 
@@ -270,13 +198,17 @@ class Failover:
         if not self._delivers(transport):
             return ()
         self.heard_at[transport] = now
+        if transport is Transport.MQTT and self._left:
+            # It may have been asked before the device left, and the broker need not keep the order of the two.
+            self._left = False
+            return self._ask(_MQTT_STATUS, now)
         if self._is_mute(transport):
             self.breakers[transport].trip(now, "the device answers over MQTT, but does not report anything by itself")
             self._at[transport] = math.inf
             return self._move(Trigger.MUTE, now, "the meter reports nothing over MQTT by itself")
         self.breakers[transport].succeed()
         if transport is Transport.MQTT:
-            self._proven = True
+            trigger, self._proven = Trigger.PROVEN, True
         if transport is Transport.HTTP:
             # The answer to a command tells nothing of the meter: it must not put off the next poll.
             self._at[transport] = min(self._at[transport], now + self._interval(transport))
@@ -342,7 +274,7 @@ class Failover:
         self._hold_until = now + self.policy.hold_down_s
         self._at[Transport.MQTT] = math.inf
         # An answer proves both directions; after a mere report, the way to the device has to be proven, too.
-        self._proven = trigger is Trigger.ANSWERED
+        self._proven = trigger is Trigger.PROVEN
         return () if self._proven else self._ask(_MQTT_STATUS, now)
 
     def _enter_down(self, now: float, _trigger: Trigger | None) -> Asks:

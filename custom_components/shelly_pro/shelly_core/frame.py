@@ -74,7 +74,7 @@ _METHODS = {str(method): method for method in NotificationMethod}
 _NOT_DATA = frozenset({"component", "id", "event", "ts"})
 
 
-def encode_request(request_id: int, source: str, method: str, params: Mapping[str, Any] | None) -> bytes:
+def encode_request(request_id: int | str, source: str, method: str, params: Mapping[str, Any] | None) -> bytes:
     """Encode a request; the answer comes back to `source`. Raises `FrameError` for params JSON cannot say."""
     frame: dict[str, Any] = {"id": request_id, "src": source, "method": method}
     if params is not None:

@@ -1,0 +1,132 @@
+"""All parts of the exporter, put together: what starts in which order, and what ends how."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+import aiohttp
+import structlog
+
+from . import registry
+from .broker import Broker
+from .cluster import Cluster
+from .dead_letters import DeadLetters
+from .devices import Devices
+from .leases import Leases
+from .pipeline import Pipeline
+from .rollup_store import RollupStore
+from .rollups import Rollups
+from .rounds import Rounds
+from .sender import Sender
+from .settings import Settings
+from .spool import Spool, SpoolFullError
+from .subscriptions import subscriptions
+from .targets import target_for
+from .vitals import Parts, Vitals
+from .web import Web
+from .worker import Surroundings
+
+_LOGGER = structlog.get_logger(__name__)
+
+MIB = 1024 * 1024
+DRAIN_S = 8.0
+"""How long an orderly end waits for InfluxDB; what it has not taken by then is in the spool."""
+DEAD_LETTER_BYTES = 64 * MIB
+
+
+class Exporter:
+    """Everything runs inside of `async with`; if one of `running` ends, it cannot go on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self.running: tuple[asyncio.Task[None], ...] = ()
+
+    async def __aenter__(self) -> Self:
+        async with self._stack as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        directory = settings.spool.directory
+        spool = Spool(directory / "spool", max_bytes=settings.spool.max_mib * MIB, sync=settings.spool.sync)
+        await asyncio.to_thread(spool.open)
+        stack.callback(spool.close)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        target = target_for(settings.target, session)
+        stack.push_async_callback(target.close)
+        dead_letters = DeadLetters(directory / "dead-letters", DEAD_LETTER_BYTES)
+        rollup_store, registry_store = RollupStore(directory / "rollups.json"), RollupStore(directory / "devices.json")
+        rollups = Rollups(settings.time_zone, rollup_store.load())
+        vitals = Vitals(settings.instance, spool, settings.spool.max_mib * MIB)
+        sender = Sender(spool, target, dead_letters, settings.target, vitals)
+        broker = Broker(
+            settings.mqtt,
+            subscriptions=subscriptions(settings),
+            on_message=lambda message: devices.take(message),
+            on_state=lambda connected, reason: devices.follow_broker(connected, reason),
+        )
+        pipeline = Pipeline(
+            spool,
+            commit_s=settings.spool.commit_ms / 1000,
+            acknowledge=broker.acknowledge,
+            observe=vitals.metrics.committed,
+        )
+        around = Surroundings(pipeline=pipeline, rollups=rollups, source=settings.mqtt.client_id)
+        devices = Devices(
+            settings.devices,
+            registry.restore(registry_store.load(), time.time()),
+            around,
+            session=session,
+            publish=broker.publish,
+            settle=pipeline.settle,
+        )
+        leases = Leases(devices, rollups, pipeline)
+        cluster = Cluster(settings.cluster, settings.instance, on_change=leases.follow, hand_over=leases.hand_over)
+        leases.cluster = cluster
+        devices.holds = leases.holds
+        vitals.watch(Parts(broker=broker, pipeline=pipeline, sender=sender, devices=devices, cluster=cluster))
+        rounds = Rounds(vitals, devices, pipeline, rollups, rollup_store, registry_store, leases)
+        await stack.enter_async_context(Web(settings.web, health=vitals.report, metrics=vitals.metrics.text))
+        # In this order they end, the last first: no message, then no line, and all that waits goes to InfluxDB.
+        tasks = [_run(stack, sender.run())]
+        stack.push_async_callback(_drain, sender)
+        stack.push_async_callback(_flush, pipeline)
+        tasks.append(_run(stack, pipeline.run()))
+        stack.push_async_callback(rounds.last)
+        tasks += [_run(stack, work) for work in (devices.run(), cluster.run(), rounds.run(), broker.run())]
+        self.running = tuple(tasks)
+        _LOGGER.info("Started", instance=settings.instance, spool=str(directory), target=settings.target.url)
+
+
+def _run(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Start a part that runs until the end."""
+    task = asyncio.create_task(work)
+    stack.push_async_callback(_stopped, task)
+    return task
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    """Stop a part; if it broke, that was told before."""
+    task.cancel()
+    await asyncio.wait((task,))
+
+
+async def _flush(pipeline: Pipeline) -> None:
+    """Keep what is left; what is not acknowledged comes again."""
+    try:
+        await pipeline.flush()
+    except SpoolFullError as error:
+        _LOGGER.warning("Some readings found no place on disk", reason=str(error))
+
+
+async def _drain(sender: Sender) -> None:
+    if not await sender.drain(DRAIN_S):
+        _LOGGER.warning("Some readings wait in the spool for the next start", reason=sender.reason)

@@ -1,0 +1,100 @@
+"""What is done every few seconds: rollups written, devices remembered and shared, telemetry told."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+import structlog
+
+from . import registry
+from .devices import Devices
+from .leases import Leases
+from .pipeline import Pipeline
+from .rollup_store import RollupStore
+from .rollups import Rollups
+from .spool import Stream
+from .vitals import Vitals
+
+_LOGGER = structlog.get_logger(__name__)
+
+ROUND_S = 10.0
+TELEMETRY_ROUNDS = 3
+LAST_S = 5.0
+"""How long the end waits for a disk that takes nothing."""
+HEARD_S = 3600.0
+"""How exactly it is remembered when a device was heard."""
+
+
+class Rounds:
+    """Goes round until cancelled; `last` once more at the end."""
+
+    def __init__(
+        self,
+        vitals: Vitals,
+        devices: Devices,
+        pipeline: Pipeline,
+        rollups: Rollups,
+        rollup_store: RollupStore,
+        registry_store: RollupStore,
+        leases: Leases,
+    ) -> None:
+        self._vitals = vitals
+        self._devices = devices
+        self._pipeline = pipeline
+        self._rollups = rollups
+        self._rollup_store = rollup_store
+        self._registry_store = registry_store
+        self._leases = leases
+        self._saved: object = None
+        self._problem: str | None = None
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        turn = 0
+        while True:
+            await asyncio.sleep(ROUND_S)
+            turn += 1
+            if turn % TELEMETRY_ROUNDS == 0:
+                self._tell()
+            await self._roll_up()
+            await self._remember()
+            await self._leases.share()
+
+    async def last(self) -> None:
+        """Leave everything so that the next start can go on; the pipeline still runs."""
+        self._tell()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_S):
+                await self._roll_up()
+        await self._remember()
+
+    def _tell(self) -> None:
+        for line in self._vitals.lines(time.time()):
+            self._pipeline.put(Stream.RAW, line)
+
+    async def _roll_up(self) -> None:
+        """Write hours and days that changed; the state is saved when they are safe, so that none is missed."""
+        lines = self._rollups.lines()
+        if not lines:
+            return
+        state = self._rollups.state()
+        self._pipeline.put(Stream.COUNTERS, b"\n".join(lines))
+        await self._pipeline.safe()
+        await self._save(self._rollup_store, state)
+
+    async def _remember(self) -> None:
+        known = registry.state(self._devices.known)
+        remembered = {name: {**entry, "heard_ts": entry["heard_ts"] // HEARD_S} for name, entry in known.items()}
+        if remembered != self._saved and await self._save(self._registry_store, known):
+            self._saved = remembered
+
+    async def _save(self, store: RollupStore, state: dict[str, object]) -> bool:
+        try:
+            await asyncio.to_thread(store.save, state)
+        except OSError as error:
+            if self._problem is None:
+                _LOGGER.error("Cannot save: make room on the disk, or check who owns it", reason=str(error))
+            self._problem = str(error)
+            return False
+        self._problem = None
+        return True

@@ -1,0 +1,241 @@
+"""One device in the exporter: its client, and the lines of all that it tells."""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from shelly_core import (
+    Client,
+    DeviceInfo,
+    EthStatus,
+    Event,
+    FrameError,
+    Json,
+    ShellyError,
+    Signal,
+    Transport,
+    Update,
+    WifiStatus,
+    parse_event,
+)
+from shelly_core.backoff import Backoff
+
+from .pipeline import Pipeline
+from .points import ComponentLines, component_lines, event_line, line, milliseconds, record_lines
+from .registry import Known
+from .roads import HttpRoad, MqttRoad
+from .rollups import Rollups, Series
+from .schema import PHASES, TOTAL
+from .spool import Stream
+
+_LOGGER = structlog.get_logger(__name__)
+
+MAX_COMPONENTS = 64
+"""More than this on one device are invented."""
+RECORDED = "data"
+_KEY = re.compile(r"[a-z][a-z0-9]{0,15}(:\d{1,4})?")
+_CONFIG_CHANGED = "config_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all devices share."""
+
+    pipeline: Pipeline
+    rollups: Rollups
+    source: str
+    """Whom devices answer to over MQTT."""
+    on_record: Callable[[str, str, int], None] = lambda _device_id, _key, _ts: None
+    """Called with device id, component key and the start of each minute that a record tells of."""
+    points: Counter[str] = field(default_factory=Counter)
+    """Lines made so far, by kind of component."""
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether it is known by now if there is a broker: devices are not asked over HTTP just because we were quick."""
+    wall: Callable[[], float] = time.time
+
+
+class Worker:
+    """Keeps one device connected while it is `held`, and turns what it tells into lines, held or not."""
+
+    def __init__(self, known: Known, mqtt: MqttRoad, http: HttpRoad | None, around: Surroundings) -> None:
+        self.known = known
+        self.mqtt = mqtt
+        self._http = http
+        self._around = around
+        self._lines: dict[str, ComponentLines] = {}
+        self.invented = 0
+        """Components left out, because a device cannot have so many."""
+        self.client = Client(source=around.source, info=known.info, mqtt=mqtt, http=http, wall=around.wall)
+        self.client.subscribe(self._take)
+        self._held = asyncio.Event()
+        self._released = asyncio.Event()
+        self._released.set()
+        self._heard = asyncio.Event()
+        self._again = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        """The device's id, as `shellypro3em-0cb815fcaf3c`."""
+        return self.known.info.id
+
+    def hold(self, *, held: bool) -> None:
+        """Ask the device from now on, or leave that to another exporter."""
+        (self._held.set if held else self._held.clear)()
+        (self._released.clear if held else self._released.set)()
+
+    @property
+    def held(self) -> bool:
+        """Whether it is this exporter that asks the device."""
+        return self._held.is_set()
+
+    def receive(self, payload: bytes) -> None:
+        """Take what the device told or answered over MQTT."""
+        self.client.receive(Transport.MQTT, payload)
+        self.known.heard_ts = self._around.wall()
+        if not self._heard.is_set():
+            self._heard.set()
+
+    async def call(self, method: str, params: dict[str, Any]) -> Json:
+        """Ask the device; raises `ShellyError`."""
+        return await self.client.call(method, params)
+
+    async def run(self) -> None:
+        """Connect whenever the device is held, until cancelled."""
+        backoff = Backoff()
+        try:
+            await self._around.ready.wait()
+            while True:
+                await self._held.wait()
+                if await self._connect():
+                    backoff.reset()
+                    await self._until_released_or_changed()
+                else:
+                    await self._until_heard(backoff.next_s())
+        finally:
+            await self.client.close()
+
+    async def _connect(self) -> bool:
+        try:
+            if self._http is not None and self.known.address is not None:
+                await self._http.move(*self.known.address)
+            device = await self.client.connect(self.known.info.mac)
+        except ShellyError as error:
+            _LOGGER.info("A device does not answer", device=self.id, reason=str(error))
+            return False
+        self.known.info = device.info
+        await self._find_address()
+        self._introduce(device.info)
+        return True
+
+    async def _until_released_or_changed(self) -> None:
+        """Wait until another exporter asks the device, or the device is another than before."""
+        self._again.clear()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._released, self._again)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self._released.is_set():
+            await self.client.close()
+
+    async def _until_heard(self, most_s: float) -> None:
+        """Wait for a sign of life, but not for ever: a device may be there without MQTT."""
+        self._heard.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._heard.wait()
+                await asyncio.sleep(1.0)
+
+    async def _find_address(self) -> None:
+        """Remember the address that the device told, unless somebody has set one."""
+        device = self.client.device
+        wired, wireless = device.get("eth"), device.get("wifi")
+        told = [
+            wired.ip if isinstance(wired, EthStatus) else None,
+            wireless.ip if isinstance(wireless, WifiStatus) else None,
+        ]
+        host = next((ip for ip in told if ip), None)
+        if self._http is not None and self._http.address is None and host is not None:
+            self.known.address = (host, 80)
+            await self._http.move(host)
+
+    def _introduce(self, info: DeviceInfo) -> None:
+        fields = {"firmware": info.firmware, "model": info.model, "name": info.name or ""}
+        self._put(Stream.COUNTERS, line("device", {"device": self.id}, fields, self._around.wall()))
+
+    def _take(self, update: Update) -> None:
+        """Make lines of what the device told. They are of its time, which it nearly always tells."""
+        ts = self._around.wall() if update.ts is None else update.ts
+        origin, ts_ms, put = str(update.transport), milliseconds(ts), self._around.pipeline.put
+        for key, told in update.told.items():
+            lines = self._lines.get(key) or self._meet(key)
+            if lines is None or type(told) is not dict:
+                continue
+            for stream, text in lines.of(told, origin, ts_ms):
+                put(stream, text)
+                self._around.points[lines.kind] += 1
+            if self.held and key.startswith(("emdata", "em1data", "switch")):
+                self._count(key, told, ts)
+        for event in update.events:
+            self._take_event(event, origin, ts)
+
+    def _meet(self, key: str) -> ComponentLines | None:
+        if len(self._lines) >= MAX_COMPONENTS or _KEY.fullmatch(key) is None:
+            self.invented += 1
+            return None
+        lines = self._lines[key] = component_lines(self.id, key)
+        return lines
+
+    def _count(self, key: str, told: dict[str, Any], ts: float) -> None:
+        """Let the counters of a component count for the hour and the day."""
+        kind, _, channel = key.partition(":")
+        for phase, drawn, fed_in in _counters(kind, told):
+            if drawn is not None or fed_in is not None:
+                self._around.rollups.take(Series(self.id, int(channel or 0), phase), ts, drawn, fed_in)
+
+    def _take_event(self, event: Event, origin: str, ts: float) -> None:
+        if event.event == RECORDED:
+            with suppress(FrameError):
+                for record in parse_event(event):
+                    for stream, text in record_lines(self.id, event.component, record, origin):
+                        self._around.pipeline.put(stream, text)
+                    self._around.on_record(self.id, event.component, record.ts)
+            return
+        if event.event == _CONFIG_CHANGED:
+            self._again.set()
+        if _KEY.fullmatch(event.component):
+            self._put(Stream.COUNTERS, event_line(self.id, event, ts if event.ts is None else event.ts))
+
+    def _put(self, stream: Stream, text: bytes | None) -> None:
+        if text is not None:
+            self._around.pipeline.put(stream, text)
+
+    def follow_broker(self, *, connected: bool, reason: str) -> None:
+        """Take that the broker is there, or lost."""
+        self.mqtt.follow_broker(connected=connected, reason=reason)
+
+    def leave(self) -> None:
+        """Take the device's last will."""
+        self.mqtt.signal(Signal.OFFLINE, "the device left the broker")
+
+
+def _counters(kind: str, told: dict[str, Any]) -> list[tuple[str, float | None, float | None]]:
+    """Return phase, drawn and fed in, in Wh, of what a component told."""
+    get = told.get
+    match kind:
+        case "emdata":
+            phases = [(p, get(f"{p}_total_act_energy"), get(f"{p}_total_act_ret_energy")) for p in PHASES]
+            return [*phases, (TOTAL, get("total_act"), get("total_act_ret"))]
+        case "em1data":
+            return [(TOTAL, get("total_act_energy"), get("total_act_ret_energy"))]
+        case _:
+            drawn, fed_in = get("aenergy"), get("ret_aenergy")
+            return [(TOTAL, drawn and drawn.get("total"), fed_in and fed_in.get("total"))]
