@@ -25,6 +25,8 @@ _LOGGER = logging.getLogger(__name__)
 MAX_PAYLOAD_BYTES = 256 * 1024
 """A larger payload comes from no Shelly."""
 
+LONGEST_PAUSE_S = 5.0
+"""What the devices tell a broker that came back without the session is lost until it is there again."""
 STABLE_S = 10.0
 """A connection that lasts shorter is no success: who connects and is thrown out again waits longer each time."""
 
@@ -57,7 +59,7 @@ class Broker:
         self._on_state = on_state
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
-        self._backoff = Backoff(chance)
+        self._backoff = Backoff(chance, cap_s=LONGEST_PAUSE_S)
         self._generation = 0
         self._connection: Connection | None = None
         self._reason: str | None = None
@@ -108,7 +110,7 @@ class Broker:
     async def subscribe(self, filters: Mapping[str, int]) -> None:
         """Subscribe to more; returns when the broker has answered, at once while it is away."""
         self._filters |= filters
-        if self._connection is not None:
+        if self._connection is not None and self._connection.greeted:
             with suppress(BrokerError):  # the next connection has them
                 self._note_refused(filters, await self._connection.subscribe(filters))
 
@@ -116,7 +118,7 @@ class Broker:
         """Unsubscribe from filters; as `subscribe`."""
         gone = [topic for topic in filters if self._filters.pop(topic, None) is not None]
         self._note_refused(gone, {})
-        if self._connection is not None:
+        if self._connection is not None and self._connection.greeted:
             with suppress(BrokerError):
                 await self._connection.unsubscribe(gone)
 
@@ -143,10 +145,10 @@ class Broker:
         """Connect and stay connected; returns why that ended."""
         reason = ""
         for protocol in VERSIONS[self._settings.protocol]:
-            connection = self._new_connection(protocol)
+            # Known before it is open: what the session has kept arrives, and may be acknowledged, with the greeting.
+            connection = self._connection = self._new_connection(protocol)
             try:
                 await connection.open()
-                self._connection = connection
                 self._refused = await connection.subscribe(self._filters)
                 self._found(connection)
                 return await connection.ended()
@@ -191,16 +193,22 @@ class Broker:
 
     def _lost(self, reason: str) -> None:
         if self._since is not None:
-            self._short += 1
-            if self._clock() - self._since > STABLE_S:
-                self._short = 0
-                self._backoff.reset()
-        self._since = None
-        if self._short >= SHORT_RUN:
-            reason += f"; if another program uses the client id {self._settings.client_id!r}, change mqtt.client_id"
+            reason += self._hint(self._clock() - self._since)
+            self._since = None
         if reason != self._reason or self.connected:
             _LOGGER.warning("MQTT: %s", reason)
         self._tell(None, reason)
+
+    def _hint(self, lasted_s: float) -> str:
+        """Count how often connections did not last, and return what may be the cause."""
+        if lasted_s > STABLE_S:
+            self._short = 0
+            self._backoff.reset()
+            return ""
+        self._short += 1
+        if self._short < SHORT_RUN:
+            return ""
+        return f"; if another program uses the client id {self._settings.client_id!r}, change mqtt.client_id"
 
     def _tell(self, version: Version | None, reason: str) -> None:
         self.version, self._reason = version, reason

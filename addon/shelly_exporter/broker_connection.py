@@ -34,6 +34,7 @@ ANSWER_S = 10.0
 _MALFORMED = (AssertionError, IndexError, KeyError, MQTTException, ValueError, struct.error)
 """What paho raises for bytes that are no MQTT."""
 
+NO_MQTT = "what listens there does not speak MQTT: correct mqtt.host and mqtt.port"
 
 type Version = Literal["5", "3.1.1"]
 
@@ -73,6 +74,11 @@ class Connection:
     def alive(self) -> bool:
         """Whether the connection has not ended."""
         return not self._end.done()
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the broker has answered that it takes the connection, or does not."""
+        return self._greeting.done()
 
     async def open(self) -> None:
         """Connect and be greeted. Raises `BrokerError`; `close` is needed then, too."""
@@ -175,7 +181,7 @@ class Connection:
         self, _client: Client, _userdata: Any, flags: ConnectFlags, code: ReasonCode, _properties: Properties | None
     ) -> None:
         self.session_present = flags.session_present
-        if not self._greeting.done():
+        if not self.greeted:
             self._greeting.set_result(code.value)
 
     def _take_answer(
@@ -196,7 +202,9 @@ class Connection:
             return parting(client.parting or code.value, settings)
         if str(code) == "Keep alive timeout":
             return f"the broker has been silent for {settings.keepalive_s} s; it hangs, or the network is broken"
-        if not self._greeting.done() and not isinstance(client.trouble, ssl.SSLError):
+        if str(code) == "Protocol error":  # from paho 2.2 on
+            return NO_MQTT
+        if not self.greeted and not isinstance(client.trouble, ssl.SSLError):
             return no_greeting(settings)
         return parting(None, settings) if client.trouble is None else no_connection(client.trouble, settings)
 
@@ -233,7 +241,7 @@ class Connection:
         try:
             more = self._client.read()
         except _MALFORMED:
-            self._finish("what listens there does not speak MQTT: correct mqtt.host and mqtt.port")
+            self._finish(NO_MQTT)
             self._unwatch()
             return
         if more and self._again is None and self._watched is not None:

@@ -110,19 +110,10 @@ class Cluster:
 
     async def run(self) -> None:
         """Keep the leases alive until cancelled, then give them up, so that the others need not wait."""
-        store = self._store
-        if store is None:
+        if self._store is None:
             await asyncio.Event().wait()
-            return
-        try:
-            while True:
-                await self._renew(store)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._pause_s()):
-                        await self._wake.wait()
-                self._wake.clear()
-        finally:
-            await self._leave(store)
+        else:
+            await self._share(self._store)
 
     async def remember(self, device_id: str, facts: Mapping[str, Any]) -> None:
         """Let all members know of a device, now or when Redis is back; `facts` must be fit for JSON."""
@@ -169,6 +160,17 @@ class Cluster:
             with suppress(RedisAwayError):
                 return await self._store.load_rollups(device_id)
         return None
+
+    async def _share(self, store: ClusterStore) -> None:
+        try:
+            while True:
+                await self._renew(store)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pause_s()):
+                        await self._wake.wait()
+                self._wake.clear()
+        finally:
+            await self._leave(store)
 
     async def _renew(self, store: ClusterStore) -> None:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
+from .cluster_errors import ClusterError
 from .exporter import Exporter
 from .logs import set_up
 from .settings import Settings, SettingsError
@@ -25,7 +26,7 @@ async def run(settings: Settings, reload: Callable[[], Settings]) -> int:
         try:
             async with Exporter(settings) as exporter:
                 number = await _next_signal(signals, exporter)
-        except (SpoolError, SettingsError) as error:
+        except (SpoolError, SettingsError, ClusterError) as error:
             _LOGGER.critical("Cannot run: %s", error)
             return 1
         if number is not signal.SIGHUP:

@@ -1,6 +1,6 @@
 """Lines that no store would have, kept with the reason until somebody mends that and replays them.
 
-Files of JSON lines, the highest number being the newest: `{"at": Unix time, "reason": "...", "line": "..."}`. Bytes that
+Files of JSON lines, the highest number being the newest: `{"at": Unix time, "reason": "…", "line": "…"}`. Bytes that
 are no UTF-8 are lone surrogates there, and bytes again when they are read. Several processes may use the directory at
 once: files are only touched under the lock `lock`, which nobody holds while he waits for something else.
 """
@@ -199,6 +199,8 @@ def _write(path: Path, text: bytes) -> None:
             os.fsync(fd)
         except OSError:
             os.ftruncate(fd, size)
+            if not size:
+                path.unlink()
             raise
     finally:
         os.close(fd)

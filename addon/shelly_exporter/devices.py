@@ -58,7 +58,10 @@ class Dropped:
 
 
 class Devices:
-    """Gives each message to its device, and meets those it does not know; `counts` are messages by what became of them."""
+    """Gives each message to its device, and meets those it does not know.
+
+    `counts` are messages by what became of them.
+    """
 
     def __init__(
         self,
@@ -115,7 +118,7 @@ class Devices:
         """Take a message; it is acknowledged when what it told is on disk."""
         topic = message.topic
         worker = self._by_topic.get(topic)
-        if worker is not None and not message.retain:
+        if worker is not None and not message.retain and worker.mark in message.payload:
             self.counts["taken"] += 1
             worker.receive(message.payload)
         else:
@@ -237,13 +240,14 @@ class Devices:
             return None
         device_id = known.info.id
         settings = self._settings
-        if device_id in settings.addresses:
+        is_fixed = device_id in settings.addresses
+        if is_fixed:
             host, _, port = settings.addresses[device_id].rpartition(":")
             known.address = (host, int(port)) if host else (port, 80)
         password = settings.passwords.get(device_id, settings.password)
         http = HttpRoad(self._session, password) if settings.http else None
         mqtt = MqttRoad(self._publish, known.prefix)
-        worker = self.workers[device_id] = Worker(known, mqtt, http, self._around)
+        worker = self.workers[device_id] = Worker(known, mqtt, http, self._around, is_fixed=is_fixed)
         self._by_topic[known.prefix + EVENTS] = worker
         worker.follow_broker(connected=self._broker[0], reason=self._broker[1])
         worker.hold(held=self.holds(device_id))

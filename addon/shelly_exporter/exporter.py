@@ -14,6 +14,7 @@ from .broker import Broker
 from .cluster import Cluster
 from .dead_letters import DeadLetters
 from .devices import Devices
+from .history import History
 from .leases import Leases
 from .pipeline import Pipeline
 from .rollup_store import RollupStore
@@ -34,6 +35,8 @@ MIB = 1024 * 1024
 DRAIN_S = 8.0
 """How long an orderly end waits for InfluxDB; what it has not taken by then is in the spool."""
 DEAD_LETTER_BYTES = 64 * MIB
+OVERLAP_S = 3600.0
+"""How far back a meter is asked when it comes from another exporter of the group, which may have died long before."""
 
 
 class Exporter:
@@ -64,14 +67,16 @@ class Exporter:
         stack.push_async_callback(target.close)
         dead_letters = DeadLetters(directory / "dead-letters", DEAD_LETTER_BYTES)
         rollup_store, registry_store = RollupStore(directory / "rollups.json"), RollupStore(directory / "devices.json")
+        history_store = RollupStore(directory / "history.json")
         rollups = Rollups(settings.time_zone, rollup_store.load())
         vitals = Vitals(settings.instance, spool, settings.spool.max_mib * MIB)
         sender = Sender(spool, target, dead_letters, settings.target, vitals)
         broker = Broker(
             settings.mqtt,
             subscriptions=subscriptions(settings),
-            on_message=lambda message: devices.take(message),
-            on_state=lambda connected, reason: devices.follow_broker(connected, reason),
+            # The devices need the broker, too: they are there when it runs.
+            on_message=lambda message: devices.take(message),  # noqa: PLW0108
+            on_state=lambda connected, reason: devices.follow_broker(connected, reason),  # noqa: PLW0108
         )
         pipeline = Pipeline(
             spool,
@@ -79,7 +84,12 @@ class Exporter:
             acknowledge=broker.acknowledge,
             observe=vitals.metrics.committed,
         )
-        around = Surroundings(pipeline=pipeline, rollups=rollups, source=settings.mqtt.client_id)
+        around = Surroundings(
+            pipeline=pipeline,
+            rollups=rollups,
+            source=settings.mqtt.client_id,
+            on_record=lambda device_id, key, ts: history.take(device_id, key, ts),  # noqa: PLW0108
+        )
         devices = Devices(
             settings.devices,
             registry.restore(registry_store.load(), time.time()),
@@ -93,7 +103,11 @@ class Exporter:
         leases.cluster = cluster
         devices.holds = leases.holds
         vitals.watch(Parts(broker=broker, pipeline=pipeline, sender=sender, devices=devices, cluster=cluster))
-        rounds = Rounds(vitals, devices, pipeline, rollups, rollup_store, registry_store, leases)
+        overlap_s = 0.0 if cluster.alone else OVERLAP_S
+        history = History(devices, pipeline, history_store.load(), overlap_s=overlap_s)
+        rounds = Rounds(
+            vitals, devices, pipeline, rollups, rollup_store, registry_store, leases, history, history_store
+        )
         await stack.enter_async_context(Web(settings.web, health=vitals.report, metrics=vitals.metrics.text))
         # In this order they end, the last first: no message, then no line, and all that waits goes to InfluxDB.
         tasks = [_run(stack, sender.run())]
@@ -101,7 +115,9 @@ class Exporter:
         stack.push_async_callback(_flush, pipeline)
         tasks.append(_run(stack, pipeline.run()))
         stack.push_async_callback(rounds.last)
-        tasks += [_run(stack, work) for work in (devices.run(), cluster.run(), rounds.run(), broker.run())]
+        tasks += [
+            _run(stack, work) for work in (devices.run(), cluster.run(), rounds.run(), history.run(), broker.run())
+        ]
         self.running = tuple(tasks)
         _LOGGER.info("Started", instance=settings.instance, spool=str(directory), target=settings.target.url)
 

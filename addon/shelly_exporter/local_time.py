@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 HOUR_S = 3600
 DAY_S = 86_400
-KEPT_PERIODS = 4096
-"""Periods remembered per calendar: all series cross the same hours, so that each is worked out once."""
+KEPT_PERIODS = 10_000
+"""Hours remembered per calendar, a year's: all series cross the same ones, so that each is worked out once."""
 
 
 class Period(NamedTuple):
@@ -42,8 +42,13 @@ class Calendar:
     def _hour(self, moment: int) -> Period:
         clock = self._clock(moment)
         local = self._local(moment)
-        start = _first(moment - HOUR_S, moment, lambda second: self._clock(second) == clock)
-        end = _first(moment + 1, moment + HOUR_S, lambda second: self._clock(second) != clock)
+        start = moment - 60 * local.minute - local.second
+        end = start + HOUR_S
+        # Hardly ever does the clock change within an hour, and then once.
+        if self._clock(start) != clock:
+            start = _first(start, moment, lambda second: self._clock(second) == clock)
+        if self._clock(end - 1) != clock:
+            end = _first(moment, end, lambda second: self._clock(second) != clock)
         return Period("energy_1h", start, end, f"dow={local.isoweekday()},hour={local.hour:02}")
 
     def _day(self, moment: int) -> Period:

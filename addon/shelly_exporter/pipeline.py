@@ -55,6 +55,8 @@ class Pipeline:
         self._acknowledge = acknowledge
         self._observe = observe
         self._pending = _Pending()
+        self._committing: _Pending | None = None
+        """What `run` is at; it stays here if `run` is cancelled meanwhile."""
         self._waiting = asyncio.Event()
         self.traffic = Traffic()
         self.problem: str | None = None
@@ -93,6 +95,9 @@ class Pipeline:
 
     async def flush(self) -> None:
         """Commit what is left; raises `SpoolFullError` if there is no place for it."""
+        if self._committing is not None:
+            await self._append(self._committing)
+            self._committing = None
         if self._waiting.is_set():
             await self._append(self._take())
 
@@ -106,17 +111,19 @@ class Pipeline:
         return taken
 
     async def _commit(self) -> None:
-        taken = self._take()
+        taken = self._committing = self._take()
         while True:
             try:
                 await self._append(taken)
             except SpoolFullError as error:
                 if self.problem is None:
-                    _LOGGER.error("The spool is full: nothing is acknowledged any more", reason=str(error))
+                    reason = str(error)  # where it came from says nothing
+                    _LOGGER.error("The spool is full: nothing is acknowledged any more", reason=reason)  # noqa: TRY400
                 self.problem = str(error)
                 await asyncio.sleep(AGAIN_S)
             else:
                 break
+        self._committing = None
         if self.problem is not None:
             _LOGGER.info("The spool takes readings again")
             self.problem = None
@@ -139,7 +146,9 @@ async def _uninterrupted(spool: Spool, blocks: dict[Stream, list[bytes]]) -> Non
     """Append in a thread, and do not leave before it is done: nobody else may append meanwhile."""
     appending = asyncio.ensure_future(asyncio.to_thread(spool.append, blocks))
     try:
-        await asyncio.shield(appending)
+        await asyncio.wait((appending,))
     except asyncio.CancelledError:
         await asyncio.wait((appending,))
+        appending.exception()  # whoever commits the same again is told
         raise
+    appending.result()

@@ -1,4 +1,4 @@
-"""From what a frame told to lines of line protocol. A line is made of one frame alone, so the same frame makes the same.
+"""From what a frame told to lines of line protocol. A line is made of one frame alone: the same frame, the same line.
 
 A meter of 1 Hz makes most of them, so a component's lines are put together by a template, made once, as long as a frame
 tells all of its numbers.
@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from shelly_core import Event, Record
+from shelly_core.validation import table_of
 
 from .line_protocol import escape_tag, quote
 from .schema import MEASUREMENTS, Column, Measurement, Type, of_kind
@@ -196,9 +197,12 @@ def _row(measurement: Measurement, tags: Mapping[str, str], columns: tuple[Colum
 
 
 def component_lines(device: str, key: str) -> ComponentLines:
-    """Return what makes the lines of component `key`, such as `em:0`; to be kept, since it learns."""
-    kind, _, channel = key.partition(":")
-    return ComponentLines(device, kind, channel)
+    """Return what makes the lines of component `key`, such as `em:0`; to be kept, since it learns.
+
+    It makes none of a component that the core does not know: nobody has looked at what that tells.
+    """
+    kind, number, _ = table_of(key)
+    return ComponentLines(device, kind, str(number))
 
 
 def record_lines(device: str, key: str, record: Record, origin: str) -> Iterator[Lines]:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "***"
@@ -12,6 +13,8 @@ _MAX_DEPTH = 8
 
 _WORDS = r"passwords?|passwd|passphrase|secret|token|api_?key|private_?key|cookie"
 _KEY = re.compile(f"{_WORDS}|authorization", re.IGNORECASE)
+_HARMLESS = re.compile(r"[\w.-]*")
+"""A single word, as most texts are."""
 _IN_TEXT = (
     # A login in a URL; a password may contain another @.
     (re.compile(r"(?P<kept>\b[a-z][a-z0-9+.-]*://)[^/?#\s\"'<>]*@", re.IGNORECASE), rf"\g<kept>{HIDDEN}@"),
@@ -40,6 +43,8 @@ def without_secrets(value: Any) -> Any:
 
 def scrubbed(text: str) -> str:
     """Return a text without the secrets in it."""
+    if _HARMLESS.fullmatch(text):
+        return text
     for pattern, replacement in _IN_TEXT:
         text = pattern.sub(replacement, text)
     return text
@@ -67,5 +72,11 @@ def _plain(value: Any, depth: int) -> Any:
 
 def _entry(key: str, value: Any, depth: int) -> Any:
     # Whether a password was refused is no secret.
-    hidden = value is not None and not isinstance(value, bool) and _KEY.search(key) is not None
-    return HIDDEN if hidden else _plain(value, depth)
+    if value is None or isinstance(value, bool) or not _names_secret(key):
+        return _plain(value, depth)
+    return HIDDEN
+
+
+@lru_cache(maxsize=1024)
+def _names_secret(key: str) -> bool:
+    return _KEY.search(key) is not None

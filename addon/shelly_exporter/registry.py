@@ -72,7 +72,9 @@ def restore(state: Mapping[str, Any] | None, now: float) -> dict[str, Known]:
     for device_id, entry in ({} if state is None else state).items():
         with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
             device = Known.from_json(entry)
-            if introduce(device_id) is not None and now - device.heard_ts < FORGET_S:
+            told = introduce(device_id)
+            is_it = told is not None and (told.id, told.mac) == (device.info.id, device.info.mac)
+            if is_it and now - device.heard_ts < FORGET_S:
                 known[device_id] = device
     return known
 

@@ -67,13 +67,13 @@ class HttpRoad:
         """Host and port; `None` while nobody has told them."""
 
     async def move(self, host: str, port: int = 80) -> None:
-        """Use another address from now on."""
+        """Use another address from now on; raises `LinkError` if it is none."""
         if self.address == (host, port):
             return
+        link = HttpLink(self._session, host, port=port, password=self._password, timeout_s=self.timeout_s)
         if self._link is not None:
             await self._link.close()
-        self.address = (host, port)
-        self._link = HttpLink(self._session, host, port=port, password=self._password, timeout_s=self.timeout_s)
+        self.address, self._link = (host, port), link
         if self._callbacks is not None:
             await self._link.open(*self._callbacks)
 

@@ -220,7 +220,8 @@ class Rollups:
         track = self._tracks.get(series) or self._meet(series)
         if track is not None:
             track.registers = registers
-            self._touch(track)
+            if not track.touched:
+                self._touch(track)
 
     def _restore_over(self, entry: Sequence[Any], *, same_zone: bool) -> None:
         *names, measurement, start, fields = entry

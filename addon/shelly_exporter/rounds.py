@@ -8,6 +8,7 @@ import structlog
 
 from . import registry
 from .devices import Devices
+from .history import History
 from .leases import Leases
 from .pipeline import Pipeline
 from .rollup_store import RollupStore
@@ -37,6 +38,8 @@ class Rounds:
         rollup_store: RollupStore,
         registry_store: RollupStore,
         leases: Leases,
+        history: History,
+        history_store: RollupStore,
     ) -> None:
         self._vitals = vitals
         self._devices = devices
@@ -45,7 +48,10 @@ class Rounds:
         self._rollup_store = rollup_store
         self._registry_store = registry_store
         self._leases = leases
+        self._history = history
+        self._history_store = history_store
         self._saved: object = None
+        self._saved_history: object = None
         self._problem: str | None = None
 
     async def run(self) -> None:
@@ -73,14 +79,17 @@ class Rounds:
             self._pipeline.put(Stream.RAW, line)
 
     async def _roll_up(self) -> None:
-        """Write hours and days that changed; the state is saved when they are safe, so that none is missed."""
+        """Write hours and days that changed. What is known of hours and minutes is saved when those are safe."""
         lines = self._rollups.lines()
-        if not lines:
-            return
-        state = self._rollups.state()
-        self._pipeline.put(Stream.COUNTERS, b"\n".join(lines))
-        await self._pipeline.safe()
-        await self._save(self._rollup_store, state)
+        state, history = self._rollups.state(), self._history.state()
+        if lines:
+            self._pipeline.put(Stream.COUNTERS, b"\n".join(lines))
+            await self._pipeline.safe()
+            await self._save(self._rollup_store, state)
+        if history != self._saved_history:
+            await self._pipeline.safe()
+            await self._save(self._history_store, history)
+            self._saved_history = history
 
     async def _remember(self) -> None:
         known = registry.state(self._devices.known)
@@ -93,7 +102,8 @@ class Rounds:
             await asyncio.to_thread(store.save, state)
         except OSError as error:
             if self._problem is None:
-                _LOGGER.error("Cannot save: make room on the disk, or check who owns it", reason=str(error))
+                remedy = "make room on the disk, or check who owns it"
+                _LOGGER.error("Cannot save", reason=str(error), remedy=remedy)  # noqa: TRY400  # the stack says nothing
             self._problem = str(error)
             return False
         self._problem = None

@@ -308,7 +308,9 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     ),
     Measurement(
         name="energy_1h",
-        meaning="Energy of each hour, from the counters; its time is the start of the hour. The present hour still grows.",
+        meaning=(
+            "Energy of each hour, from the counters; its time is the start of the hour. The present hour still grows."
+        ),
         tags=("channel", "device", "dow", "hour", "phase"),
         stream=Stream.COUNTERS,
         rollup=True,

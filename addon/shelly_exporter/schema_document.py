@@ -1,4 +1,4 @@
-"""SCHEMA.md, made from the table in `schema`: `python -m shelly_exporter.schema_document > addon/shelly_exporter/SCHEMA.md`."""
+"""SCHEMA.md, made from the table in `schema` by `python -m shelly_exporter.schema_document`."""
 
 import sys
 from collections.abc import Iterator
@@ -11,15 +11,17 @@ _INTRODUCTION = """\
 
 Made from the table in `schema.py` by `python -m shelly_exporter.schema_document`; a test compares the two.
 
-- The time of a point is the device's own, in milliseconds; it is corrected if the device's clock is wrong. A meter's record of a minute has
-  the time of the start of that minute.
-- A point holds what one frame of the device told and nothing else: a relay that tells a new temperature makes a point with a temperature.
-  `last()` of a field is its present value.
-- The same frame makes the same point, whatever way it came and however often. InfluxDB keeps one of equal points, so nothing counts twice.
-  VictoriaMetrics keeps both and has to be started with `-dedup.minScrapeInterval=1ms`.
-- A phase is a tag where boards compare phases (`em`), and part of the name of a field where a query calculates with several (`em_wide`).
+- The time of a point is the device's own, in milliseconds; it is corrected if the device's clock is wrong. A meter's
+  record of a minute has the time of the start of that minute.
+- A point holds what one frame of the device told and nothing else: a relay that tells a new temperature makes a point
+  with a temperature. `last()` of a field is its present value.
+- The same frame makes the same point, whatever way it came and however often. InfluxDB keeps one of equal points, so
+  nothing counts twice. VictoriaMetrics keeps both and has to be started with `-dedup.minScrapeInterval=1ms`.
+- A phase is a tag where boards compare phases (`em`), and part of the name of a field where a query calculates with
+  several (`em_wide`).
 - Counters (`emdata`, `em1data`, fields with `energy`) only grow, until they begin anew; energy of a time is their
-  `non_negative_difference`. Hours and days are worked out already, in the time zone that is set: `energy_1h` and `energy_1d`.
+  `non_negative_difference`. Hours and days are worked out already, in the time zone that is set: `energy_1h` and
+  `energy_1d`.
 - Every number is a float, except counts and states, which are integers.
 - When the spool runs full, what is marked *first* is given up, oldest first; the rest never is.
 

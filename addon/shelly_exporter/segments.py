@@ -96,10 +96,10 @@ class Segments:
 
     def write(self, block: bytes) -> None:
         """Hand a block to the system; see `Segment.write`. Raises `OSError`, then `undo` comes next."""
-        if self._active is None or self._active.size >= self._segment_bytes:
-            self._begin_segment()
-        if self._active is not None:
-            self._active.write(block)
+        active = self._active
+        if active is None or active.size >= self._segment_bytes:
+            active = self._begin_segment()
+        active.write(block)
 
     def sync(self) -> None:
         """Return when what was written would survive a power cut. Raises `OSError`, then `undo` comes next."""
@@ -114,12 +114,13 @@ class Segments:
 
     def undo(self) -> None:
         """Take back what was written since the last `commit`, if anything was."""
-        if self._active is None:
+        active = self._active
+        if active is None:
             return
-        self._active.undo()
-        if not self._active.writable:
+        active.undo()
+        if not active.writable:
             with self._lock:
-                self._end_segment()
+                self._end_segment(active)
 
     def give_up_oldest(self, reason: str) -> int | None:
         """Delete the oldest segment and return how many lines in it were not delivered; None: there is nothing left.
@@ -142,7 +143,7 @@ class Segments:
                 # Delivered and deleted meanwhile, so there is room.
                 return 0
             if oldest is self._active:
-                self._end_segment()
+                self._end_segment(oldest)
             self._skip_to(Position(oldest.number, oldest.size))
             self.lost[reason] += lines
         return lines
@@ -200,7 +201,7 @@ class Segments:
         newest.resume(size)
         self._active = newest
 
-    def _begin_segment(self) -> None:
+    def _begin_segment(self) -> Segment:
         fresh = Segment.made(self._directory, self._next, sync=self._sync)
         with self._lock:
             self._next += 1
@@ -209,12 +210,11 @@ class Segments:
             self._segments.append(fresh)
             self._active = fresh
             self._drop_delivered()
+        return fresh
 
-    def _end_segment(self) -> None:
-        """Write to another file from now on."""
-        ended, self._active = self._active, None
-        if ended is None:
-            return
+    def _end_segment(self, ended: Segment) -> None:
+        """Write to another file than this from now on."""
+        self._active = None
         ended.close()
         if not ended.size:
             # One more for every attempt on a broken disk would else be left.
@@ -262,16 +262,18 @@ class Segments:
 
 def _look(segment: Segment, offset: int, size: int, max_lines: int, max_bytes: int) -> Run | Damage:
     """Return the blocks at `offset`, or what is there instead; offsets are those of the segment."""
-    window = max(_WINDOW_BYTES, max_bytes)
-    for length in (min(window, size - offset), size - offset):
-        try:
-            data = segment.load(offset, length)
-        except FileNotFoundError:
-            return Damage(size, 0, torn=False)
-        if (run := take(data, max_lines, max_bytes)) is not None:
-            return run._replace(end=offset + run.end)
-        if length == size - offset:
-            break
+    rest = size - offset
+    window = min(rest, max(_WINDOW_BYTES, max_bytes))
+    try:
+        data = segment.load(offset, window)
+        run = take(data, max_lines, max_bytes)
+        if run is None and window < rest:
+            data = segment.load(offset, rest)
+            run = take(data, max_lines, max_bytes)
+    except FileNotFoundError:
+        return Damage(size, 0, torn=False)
+    if run is not None:
+        return run._replace(end=offset + run.end)
     damage = damage_at(data, 0)
     return damage._replace(end=size if damage.end == len(data) else offset + damage.end)
 

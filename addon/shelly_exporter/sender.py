@@ -20,6 +20,10 @@ from .targets import Denied, Missing, Target, Unavailable
 _logger = structlog.get_logger()
 
 MAX_BYTES = 4 * 1024 * 1024
+BACKLOG_BYTES = 64 * 1024
+"""What may wait for the next turn; more is sent at once, if it is also more than comes during a write."""
+LONGEST_PAUSE_S = 15.0
+"""A store that comes back is found soon; to ask it costs next to nothing."""
 MAX_RETRY_AFTER_S = 600.0
 """The longest pause a store can ask for: its clock may be wrong."""
 
@@ -49,8 +53,8 @@ class Observer(Protocol):
 
 class _Round(NamedTuple):
     lines: int
-    full: bool
-    """Whether more is likely to wait."""
+    backlog: bool
+    """Whether more waits than is worth a pause."""
 
 
 class Sender:
@@ -75,7 +79,7 @@ class Sender:
         self._observer = observer
         self._clock = clock
         self._wall = wall
-        self._backoff = Backoff(chance)
+        self._backoff = Backoff(chance, cap_s=LONGEST_PAUSE_S)
         self._turn = asyncio.Lock()
         """Held by who sends: `run` or `drain`."""
         self._prepared = False
@@ -96,7 +100,7 @@ class Sender:
     async def run(self) -> None:
         """Send until cancelled.
 
-        What waits is sent together every `batch_s`, and without a pause while there are full batches.
+        What waits is sent together every `batch_s`, and without a pause while there is a backlog.
         """
         pause = 0.0
         while True:
@@ -126,29 +130,37 @@ class Sender:
         except Exception as err:
             _logger.exception("An error in the exporter itself: please report it")
             return self._fail(err)
-        return 0.0 if sent.full else self._settings.batch_s
+        return 0.0 if sent.backlog else self._settings.batch_s
 
     async def _send(self) -> _Round:
-        """Send all full batches of counters and what is left of them, then one batch of the rest."""
-        if not self._prepared:
+        """Send the counters that wait, then one batch of the rest."""
+        prepared = self._prepared
+        if not prepared:
             await self._prepare()
-        lines, full = 0, False
-        for stream in (Stream.COUNTERS, Stream.RAW):
-            full = True
-            while full and (batch := self._spool.read(stream, self._settings.batch_lines, MAX_BYTES)) is not None:
-                await self._deliver(stream, batch)
-                lines += batch.lines
-                full = batch.lines >= self._settings.batch_lines or len(batch.body) >= MAX_BYTES // 2
-                if stream is Stream.RAW:
-                    return _Round(lines, full)
-        return _Round(lines, full=False)
+        lines = sent = 0
+        # Not those that come meanwhile, or nothing else might ever be sent.
+        waiting = self._spool.depth_bytes(Stream.COUNTERS)
+        while sent < waiting and (batch := self._read(Stream.COUNTERS)) is not None:
+            await self._deliver(Stream.COUNTERS, batch)
+            lines += batch.lines
+            sent += len(batch.body)
+        backlog = False
+        if (batch := self._read(Stream.RAW)) is not None:
+            await self._deliver(Stream.RAW, batch)
+            lines += batch.lines
+            backlog = self._spool.depth_bytes(Stream.RAW) > max(len(batch.body) // 2, BACKLOG_BYTES)
+        if not (prepared or lines):
+            self._succeed()
+        return _Round(lines, backlog)
+
+    def _read(self, stream: Stream) -> Batch | None:
+        return self._spool.read(stream, self._settings.batch_lines, MAX_BYTES)
 
     async def _prepare(self) -> None:
         self.complaints = await self._target.prepare()
         for complaint in self.complaints:
             _logger.warning(complaint)
         self._prepared = True
-        self._succeed()
 
     async def _deliver(self, stream: Stream, batch: Batch) -> None:
         begun = self._clock()

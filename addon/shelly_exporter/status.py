@@ -36,7 +36,7 @@ async def status(settings: Settings, out: TextIO | None = None) -> int:
         report = await _fetch(url)
         text = _told(report)
     except (aiohttp.ClientConnectorError, TimeoutError) as err:
-        stream.write(_silence(url, err))
+        stream.write(_silence(url, _why(err)))
         return EXIT_CODES[Level.DOWN]
     except aiohttp.ClientError, ValueError, KeyError, TypeError, AttributeError:
         keys = f"{label('web.host')} and {label('web.port')}"
@@ -76,10 +76,17 @@ def _row(hop: Mapping[str, Any]) -> tuple[str, str, str]:
     return shown, _WORDS[Level(hop["level"])], "" if reason is None else reason
 
 
-def _silence(url: URL, err: Exception) -> str:
-    why = "it did not answer in time" if isinstance(err, TimeoutError) else printable(str(err))
+def _silence(url: URL, why: str) -> str:
     return (
-        f"No exporter answers at {url} ({why}).\n"
-        "Start it with `shelly-exporter run`, as a service best with your system's service manager or container.\n"
+        f"No exporter answers at {url}: {why}.\n"
+        "Start it with `shelly-exporter run`, best as a service of your system or in its container.\n"
         f"If it runs, correct {label('web.host')} and {label('web.port')}: give here what you gave there.\n"
     )
+
+
+def _why(err: aiohttp.ClientConnectorError | TimeoutError) -> str:
+    if not isinstance(err, aiohttp.ClientConnectorError):
+        return "there was no answer in time"
+    if isinstance(err.os_error, ConnectionRefusedError):
+        return "nothing listens there"
+    return printable(err.os_error.strerror or str(err.os_error))

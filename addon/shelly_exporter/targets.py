@@ -5,9 +5,10 @@ may be written twice, and an hour's energy again when it has grown.
 
 VictoriaMetrics is not last-write-wins. Without deduplication it keeps every sample it was ever sent, so that a batch
 written twice counts twice. It must run with `-dedup.minScrapeInterval=1ms`: then one sample is left for a series and a
-time, but the largest, not the last. Repetitions are harmless so; a correction to a smaller value is lost. It has no
-buckets (both of ours end in one), its retention is its own flag `-retentionPeriod` (one month if nobody sets it),
-strings become a series of zeros, and a line that it cannot parse, or that is too old, is dropped in silence.
+time, but not the last: 1.112 keeps the largest, 1.79 any. Repetitions are harmless so; a correction to a smaller value
+is lost. It says that it has points before they are on its disk: `kill -9` takes the last of them. It has no buckets
+(both of ours end in one), its retention is its own flag `-retentionPeriod` (one month if nobody sets it), strings
+become a series of zeros, and a line that it cannot parse, or that is too old, is dropped in silence.
 """
 
 import email.utils

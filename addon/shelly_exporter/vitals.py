@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,10 @@ class Vitals:
         workers = self._parts.devices.workers
         return {device_id: worker.client.health() for device_id, worker in workers.items() if worker.held}
 
+    def _all_healths(self) -> list[Health]:
+        """Return how all devices are: counts must not fall when another exporter takes one."""
+        return [worker.client.health() for worker in self._parts.devices.workers.values()]
+
     def report(self) -> dict[str, Any]:
         """Return what /health shows."""
         now = time.time()
@@ -82,24 +87,25 @@ class Vitals:
             reason=sender.reason,
             in_flight=sender.in_flight,
             now=now,
+            complaints=sender.complaints,
         )
         devices = [device_hop(device_id, health) for device_id, health in self.healths().items()]
         return report([self._broker_hop(now), self._spool_hop(now), target, *self._cluster_hops(), *devices])
 
     def snapshot(self) -> Snapshot:
         """Return what /metrics shows."""
-        parts, spool, healths = self._parts, self._spool, self.healths()
+        parts, spool, every = self._parts, self._spool, self._all_healths()
         return Snapshot(
             messages={**parts.devices.counts, "oversized": parts.broker.oversized},
             points=parts.devices.points,
-            rejects=_sum(health.rejects for health in healths.values()),
-            drops=_sum(health.drops for health in healths.values()),
+            rejects=_sum(health.rejects for health in every),
+            drops=_sum(health.drops for health in every),
             spool_bytes={stream: spool.depth_bytes(stream) for stream in Stream},
-            spool_oldest={stream: spool.oldest(stream) for stream in Stream},
+            spool_oldest={stream: self._oldest((stream,)) for stream in Stream},
             spool_lost=self._lost(),
             broker_connected=parts.broker.connected,
             broker_dropped=parts.devices.dropped.total,
-            devices=healths,
+            devices=self.healths(),
         )
 
     def lines(self, ts: float) -> Iterator[bytes]:
@@ -112,14 +118,14 @@ class Vitals:
         totals = Totals(
             messages=parts.devices.counts.total(),
             points=parts.pipeline.traffic.lines,
-            rejects=sum(sum(health.rejects.values()) for health in healths.values()),
+            rejects=sum(sum(health.rejects.values()) for health in self._all_healths()),
             errors=self._failures + self._rejected + lost,
             dead_letters=self._rejected,
         )
-        oldest = [told for stream in Stream if (told := spool.oldest(stream)) is not None]
+        oldest = self._oldest()
         state: dict[str, float | bool | int | None] = {
             "spool_bytes": sum(map(spool.depth_bytes, Stream)),
-            "spool_age": max(0.0, ts - min(oldest)) if oldest else 0.0,
+            "spool_age": 0.0 if oldest is None else max(0.0, ts - oldest),
             "write_time": self._write_s,
             "broker": parts.broker.connected,
             "devices": len(parts.devices.workers),
@@ -128,6 +134,14 @@ class Vitals:
         line = self._lines.line(totals, state, ts)
         if line is not None:
             yield line
+
+    def _oldest(self, streams: Iterable[Stream] = Stream) -> float | None:
+        """Return since when something waits; `None` as well if the disk does not tell: the sender speaks of that."""
+        told = []
+        for stream in streams:
+            with suppress(OSError):
+                told.append(self._spool.oldest(stream))
+        return min((since for since in told if since is not None), default=None)
 
     def _lost(self) -> dict[tuple[str, str], int]:
         lost: dict[tuple[str, str], int] = {(*key,): lines for key, lines in self._spool.lost.items()}
@@ -157,14 +171,13 @@ class Vitals:
 
     def _spool_hop(self, now: float) -> Hop:
         spool = self._spool
-        oldest = [told for stream in Stream if (told := spool.oldest(stream)) is not None]
         lost = Counter[str]()
         for (_, reason), lines in self._lost().items():
             lost[reason] += lines
         return spool_hop(
             depth_bytes={stream: spool.depth_bytes(stream) for stream in Stream},
             max_bytes=self._max_bytes,
-            oldest=min(oldest, default=None),
+            oldest=self._oldest(),
             now=now,
             problem=self._parts.pipeline.problem,
             lost=lost,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from shelly_core import (
     Event,
     FrameError,
     Json,
+    LinkClosedError,
     ShellyError,
     Signal,
     Transport,
@@ -26,6 +28,7 @@ from shelly_core import (
     parse_event,
 )
 from shelly_core.backoff import Backoff
+from shelly_core.validation import table_of
 
 from .pipeline import Pipeline
 from .points import ComponentLines, component_lines, event_line, line, milliseconds, record_lines
@@ -39,8 +42,10 @@ _LOGGER = structlog.get_logger(__name__)
 
 MAX_COMPONENTS = 64
 """More than this on one device are invented."""
+COUNTED = frozenset({"emdata", "em1data", "switch"})
+"""The kinds of components that have counters of energy."""
 RECORDED = "data"
-_KEY = re.compile(r"[a-z][a-z0-9]{0,15}(:\d{1,4})?")
+_KEY = re.compile(r"[a-z][a-z0-9]{0,15}(:[0-9]{1,4})?")
 _CONFIG_CHANGED = "config_changed"
 
 
@@ -55,7 +60,7 @@ class Surroundings:
     on_record: Callable[[str, str, int], None] = lambda _device_id, _key, _ts: None
     """Called with device id, component key and the start of each minute that a record tells of."""
     points: Counter[str] = field(default_factory=Counter)
-    """Lines made so far, by kind of component."""
+    """Lines made so far of what devices told, by kind of component."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     """Whether it is known by now if there is a broker: devices are not asked over HTTP just because we were quick."""
     wall: Callable[[], float] = time.time
@@ -64,14 +69,21 @@ class Surroundings:
 class Worker:
     """Keeps one device connected while it is `held`, and turns what it tells into lines, held or not."""
 
-    def __init__(self, known: Known, mqtt: MqttRoad, http: HttpRoad | None, around: Surroundings) -> None:
+    def __init__(
+        self, known: Known, mqtt: MqttRoad, http: HttpRoad | None, around: Surroundings, *, is_fixed: bool = False
+    ) -> None:
+        """Use the roads; with `is_fixed` somebody has set the address, whatever the device tells."""
         self.known = known
         self.mqtt = mqtt
         self._http = http
         self._around = around
+        self._is_fixed = is_fixed
         self._lines: dict[str, ComponentLines] = {}
+        self._eventful: set[str] = set()
         self.invented = 0
-        """Components left out, because a device cannot have so many."""
+        """What was left out of components because a device cannot have so many."""
+        self.mark = self.id.encode()
+        """What is in all that the device tells, and in hardly anything of another."""
         self.client = Client(source=around.source, info=known.info, mqtt=mqtt, http=http, wall=around.wall)
         self.client.subscribe(self._take)
         self._held = asyncio.Event()
@@ -130,6 +142,7 @@ class Worker:
             _LOGGER.info("A device does not answer", device=self.id, reason=str(error))
             return False
         self.known.info = device.info
+        self.mark = self.id.encode()
         await self._find_address()
         self._introduce(device.info)
         return True
@@ -156,16 +169,25 @@ class Worker:
 
     async def _find_address(self) -> None:
         """Remember the address that the device told, unless somebody has set one."""
-        device = self.client.device
+        host = self._new_host()
+        if self._http is not None and host is not None:
+            self.known.address = (host, 80)
+            await self._http.move(host)
+
+    def _new_host(self) -> str | None:
+        """Return where the device says it lives; `None` if that is known, or set, or not said."""
+        try:
+            device = self.client.device
+        except LinkClosedError:
+            return None
         wired, wireless = device.get("eth"), device.get("wifi")
         told = [
             wired.ip if isinstance(wired, EthStatus) else None,
             wireless.ip if isinstance(wireless, WifiStatus) else None,
         ]
-        host = next((ip for ip in told if ip), None)
-        if self._http is not None and self._http.address is None and host is not None:
-            self.known.address = (host, 80)
-            await self._http.move(host)
+        host = next((ip for ip in told if ip is not None and _is_address(ip)), None)
+        known = None if self.known.address is None else self.known.address[0]
+        return None if self._http is None or self._is_fixed or host == known else host
 
     def _introduce(self, info: DeviceInfo) -> None:
         fields = {"firmware": info.firmware, "model": info.model, "name": info.name or ""}
@@ -181,27 +203,33 @@ class Worker:
                 continue
             for stream, text in lines.of(told, origin, ts_ms):
                 put(stream, text)
-                self._around.points[lines.kind] += 1
-            if self.held and key.startswith(("emdata", "em1data", "switch")):
-                self._count(key, told, ts)
+                self._around.points[lines.kind] += 1 + text.count(b"\n")
+            if lines.kind in COUNTED and self.held:
+                self._count(key, lines.kind, told, ts)
+            elif lines.kind in {"eth", "wifi"} and self._new_host() is not None:
+                self._again.set()
         for event in update.events:
             self._take_event(event, origin, ts)
 
     def _meet(self, key: str) -> ComponentLines | None:
-        if len(self._lines) >= MAX_COMPONENTS or _KEY.fullmatch(key) is None:
+        if not table_of(key)[0]:
+            return None
+        if len(self._lines) >= MAX_COMPONENTS:
             self.invented += 1
             return None
         lines = self._lines[key] = component_lines(self.id, key)
         return lines
 
-    def _count(self, key: str, told: dict[str, Any], ts: float) -> None:
+    def _count(self, key: str, kind: str, told: dict[str, Any], ts: float) -> None:
         """Let the counters of a component count for the hour and the day."""
-        kind, _, channel = key.partition(":")
+        channel = int(key.partition(":")[2])
         for phase, drawn, fed_in in _counters(kind, told):
             if drawn is not None or fed_in is not None:
-                self._around.rollups.take(Series(self.id, int(channel or 0), phase), ts, drawn, fed_in)
+                self._around.rollups.take(Series(self.id, channel, phase), ts, drawn, fed_in)
 
     def _take_event(self, event: Event, origin: str, ts: float) -> None:
+        if not self._is_eventful(event.component):
+            return
         if event.event == RECORDED:
             with suppress(FrameError):
                 for record in parse_event(event):
@@ -211,8 +239,22 @@ class Worker:
             return
         if event.event == _CONFIG_CHANGED:
             self._again.set()
-        if _KEY.fullmatch(event.component):
-            self._put(Stream.COUNTERS, event_line(self.id, event, ts if event.ts is None else event.ts))
+        self._put(Stream.COUNTERS, event_line(self.id, event, ts if event.ts is None else self._corrected(event.ts)))
+
+    def _is_eventful(self, key: str) -> bool:
+        """Tell whether something can happen at a component; those of scripts and sensors may tell nothing else."""
+        if key in self._eventful:
+            return True
+        if len(self._eventful) >= MAX_COMPONENTS or _KEY.fullmatch(key) is None:
+            self.invented += 1
+            return False
+        self._eventful.add(key)
+        return True
+
+    def _corrected(self, ts: float) -> float:
+        """Return the true time of an event: of what a frame tells, the core corrects only the time of the frame."""
+        clock = self.client.health().clock
+        return ts - clock.offset_s if clock.wrong and clock.offset_s is not None else ts
 
     def _put(self, stream: Stream, text: bytes | None) -> None:
         if text is not None:
@@ -227,6 +269,14 @@ class Worker:
         self.mqtt.signal(Signal.OFFLINE, "the device left the broker")
 
 
+def _is_address(text: str) -> bool:
+    """Tell whether a device can be reached at what it tells as its address."""
+    try:
+        return not ip_address(text).is_unspecified
+    except ValueError:
+        return False
+
+
 def _counters(kind: str, told: dict[str, Any]) -> list[tuple[str, float | None, float | None]]:
     """Return phase, drawn and fed in, in Wh, of what a component told."""
     get = told.get
@@ -238,4 +288,10 @@ def _counters(kind: str, told: dict[str, Any]) -> list[tuple[str, float | None, 
             return [(TOTAL, get("total_act_energy"), get("total_act_ret_energy"))]
         case _:
             drawn, fed_in = get("aenergy"), get("ret_aenergy")
-            return [(TOTAL, drawn and drawn.get("total"), fed_in and fed_in.get("total"))]
+            return [
+                (
+                    TOTAL,
+                    None if drawn is None else drawn.get("total"),
+                    None if fed_in is None else fed_in.get("total"),
+                )
+            ]

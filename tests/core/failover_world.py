@@ -8,11 +8,33 @@ from shelly_core import Transport
 from shelly_core.failover import Ask, Asks, Failover, State, Trigger
 from shelly_core.policy import Policy
 
+NOW = 1000.0
 ROUND_TRIP_S = 0.05
 _ANSWERED = {Transport.MQTT: Trigger.ANSWERED, Transport.HTTP: Trigger.HTTP_ANSWERED}
 _FAILED = {Transport.MQTT: Trigger.FAILED, Transport.HTTP: Trigger.HTTP_FAILED}
 _SPIN = 8
 """More calls of `due` at one moment are a machine that runs in circles."""
+
+
+def machine_in(
+    state: State, *, meter: bool = True, chance: float = 0.0, mqtt: bool = True, http: bool = True
+) -> Failover:
+    """A machine that came to a state at `NOW`, on the shortest way."""
+    machine = Failover(mqtt=mqtt, http=http, chance=lambda: chance)
+    machine.meter = meter
+    match state:
+        case State.ON_MQTT:
+            machine.start(Transport.MQTT, NOW)
+        case State.SUSPECT:
+            machine.start(Transport.MQTT, NOW)
+            machine.handle(Trigger.SILENT, NOW)
+        case State.ON_HTTP:
+            machine.start(Transport.HTTP, NOW)
+        case State.HOLD_DOWN:
+            machine.start(Transport.HTTP, NOW)
+            machine.notified(NOW)
+    assert machine.state is state
+    return machine
 
 
 class World:

@@ -38,3 +38,8 @@ def test_chance_takes_off_up_to_a_quarter_and_adds_nothing(chances: list[float])
 def test_what_fails_together_does_not_come_back_together() -> None:
     devices = [Backoff() for _ in range(50)]
     assert len({device.next_s() for device in devices}) > 40
+
+
+def test_another_cap() -> None:
+    backoff = Backoff(lambda: 0.0, cap_s=5.0)
+    assert [backoff.next_s() for _ in range(5)] == [1, 2, 4, 5, 5]

@@ -12,32 +12,11 @@ from shelly_core import Transport, transitions
 from shelly_core.breaker import BreakerState
 from shelly_core.failover import Ask, Asks, Failover, Question, State, Trigger
 from shelly_core.transitions import TRANSITIONS
+from tests.core.failover_world import NOW, machine_in
 
 MQTT, HTTP = Transport.MQTT, Transport.HTTP
 MQTT_STATUS, HTTP_STATUS = Ask(MQTT, Question.STATUS), Ask(HTTP, Question.STATUS)
 HTTP_CHECK = Ask(HTTP, Question.CHECK)
-NOW = 1000.0
-
-
-def machine_in(
-    state: State, *, meter: bool = True, chance: float = 0.0, mqtt: bool = True, http: bool = True
-) -> Failover:
-    """A machine that came to a state at `NOW`, on the shortest way."""
-    machine = Failover(mqtt=mqtt, http=http, chance=lambda: chance)
-    machine.meter = meter
-    match state:
-        case State.ON_MQTT:
-            machine.start(MQTT, NOW)
-        case State.SUSPECT:
-            machine.start(MQTT, NOW)
-            machine.handle(Trigger.SILENT, NOW)
-        case State.ON_HTTP:
-            machine.start(HTTP, NOW)
-        case State.HOLD_DOWN:
-            machine.start(HTTP, NOW)
-            machine.notified(NOW)
-    assert machine.state is state
-    return machine
 
 
 def fail(machine: Failover, trigger: Trigger, times: int, now: float = NOW) -> None:
@@ -82,60 +61,6 @@ def test_one_step(state: State, trigger: Trigger) -> None:
         assert machine.since == NOW + 1.0
         assert machine.reason
     assert machine.switchovers == switchovers + (None not in {active, machine.active} and active is not machine.active)
-
-
-@pytest.mark.parametrize("state", State)
-def test_the_first_answer_after_the_device_left_proves_nothing(state: State) -> None:
-    """It may be an answer to what was asked before, and then the question that followed was not asked at all."""
-    machine = machine_in(state)
-    machine.handle(Trigger.OFFLINE, NOW)
-    doubtful = TRANSITIONS.get((state, Trigger.OFFLINE), state)
-    assert machine.state is doubtful
-    assert machine.handle(Trigger.ANSWERED, NOW + 1.0) == (MQTT_STATUS,)
-    assert machine.state is doubtful
-    machine.handle(Trigger.ANSWERED, NOW + 2.0)
-    assert machine.state is TRANSITIONS.get((doubtful, Trigger.PROVEN), doubtful)
-
-
-@pytest.mark.parametrize("state", State)
-def test_the_device_left_is_remembered_until_it_answers(state: State) -> None:
-    """Neither a report nor a failure says anything of what else is under way."""
-    for between in (Trigger.NOTIFIED, Trigger.FAILED, Trigger.OFFLINE, Trigger.HTTP_ANSWERED):
-        machine = machine_in(state)
-        machine.handle(Trigger.OFFLINE, NOW)
-        machine.handle(between, NOW + 1.0, "for a reason")
-        doubtful = machine.state
-        assert machine.handle(Trigger.ANSWERED, NOW + 2.0) == (MQTT_STATUS,)
-        assert machine.state is doubtful
-
-
-@pytest.mark.parametrize("end", ["broker", "link", "start"])
-def test_what_ends_all_that_was_under_way_ends_the_doubt(end: str) -> None:
-    machine = machine_in(State.SUSPECT)
-    machine.handle(Trigger.OFFLINE, NOW)
-    match end:
-        case "broker":
-            machine.handle(Trigger.BROKER_LOST, NOW, "the broker is away")
-            machine.handle(Trigger.OFFLINE, NOW, "still under way")
-            machine.handle(Trigger.BROKER_FOUND, NOW)
-        case "link":
-            machine.set_link(MQTT, exists=True)
-        case "start":
-            machine.start(MQTT, NOW)
-    assert machine.handle(Trigger.ANSWERED, NOW) == ()
-    assert machine.state is (State.HOLD_DOWN if end == "broker" else State.ON_MQTT)
-
-
-def test_a_device_that_leaves_in_the_hold_down_has_to_prove_itself_anew() -> None:
-    machine = machine_in(State.HOLD_DOWN)
-    machine.handle(Trigger.ANSWERED, NOW)
-    assert machine.handle(Trigger.OFFLINE, NOW + 1.0) == (MQTT_STATUS,)
-    machine.handle(Trigger.ANSWERED, NOW + 1.0)
-    machine.due(NOW + 6.0)
-    assert machine.state is State.HOLD_DOWN
-    machine.handle(Trigger.ANSWERED, NOW + 6.0)
-    machine.due(NOW + 6.0)
-    assert {machine.state} == {State.ON_MQTT}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The failover machine against a simulated device: who is asked when, from beginning to end."""
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -349,70 +348,6 @@ def test_a_device_that_has_really_left_is_noticed_within_the_probe() -> None:
     world.tell(Trigger.OFFLINE)
     world.run(PROBE_S + 0.1)
     assert world.state is ON_HTTP
-
-
-def doubted(world: World) -> None:
-    """MQTT is in use, and is asked whether it works."""
-    world.tell(Trigger.FAILED, "no answer")
-
-
-def checked(world: World) -> None:
-    """MQTT is in use, and is asked as once a minute."""
-    world.run(world.machine._at[MQTT] - world.now)
-
-
-def returned(world: World) -> None:
-    """HTTP is in use, and MQTT has just begun to deliver again."""
-    world.reports = world.answers[MQTT] = False
-    world.tell(Trigger.OFFLINE)
-    world.run(30)
-    world.reports = world.answers[MQTT] = True
-    world.report()
-
-
-def found(world: World) -> None:
-    """HTTP is in use, and the broker has just come back."""
-    world.lose_broker()
-    world.run(30)
-    world.find_broker()
-
-
-def unreachable(world: World) -> None:
-    """Neither link worked, but here is a report."""
-    world.die()
-    world.run(120)
-    world.revive()
-    world.report()
-
-
-@pytest.mark.parametrize("asked", [doubted, checked, returned, found, unreachable])
-@pytest.mark.parametrize("meter", [True, False])
-def test_an_answer_that_was_under_way_when_the_device_left(asked: Callable[[World], None], meter: bool) -> None:
-    """It comes after the news, and the device with it seems to be there; the question about the news was not asked."""
-    world = World(meter=meter).start().run(60)
-    asked(world)
-    assert world._under_way.keys() >= {MQTT}
-    left_at = world.now
-    world.reports = world.answers[MQTT] = False
-    world.tell(Trigger.OFFLINE)
-    world.run(ROUND_TRIP_S + PROBE_S + 0.1)
-    assert world.asked_since(left_at + 0.001, MQTT)[0] == (about(left_at), Ask(MQTT, Question.STATUS))
-    assert world.state is ON_HTTP
-    world.run(60)
-    assert {ON_MQTT, HOLD_DOWN, DOWN}.isdisjoint(world.states_since(left_at + PROBE_S))
-
-
-def test_a_device_that_left_and_was_back_at_once_stays_on_mqtt() -> None:
-    world = World().start().run(60)
-    world.tell(Trigger.FAILED, "no answer")
-    world.tell(Trigger.OFFLINE)
-    world.run(1)
-    assert world.states_since(60.0) == [SUSPECT, ON_MQTT]
-    assert world.changes[-1][0] == about(60.0)
-    assert world.asked_since(60.0, MQTT) == [
-        (60.0, Ask(MQTT, Question.STATUS)),
-        (about(60.0), Ask(MQTT, Question.STATUS)),
-    ]
 
 
 def test_an_answer_that_was_under_way_when_the_broker_was_lost() -> None:

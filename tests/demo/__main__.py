@@ -1,4 +1,4 @@
-"""`python -m tests.demo`: the virtual switchboard, live in a real Home Assistant, until Ctrl-C."""
+"""`python -m tests.demo`: the virtual switchboard, live in a real Home Assistant and InfluxDB, until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from tests.demo.check import check
 from tests.demo.dashboard import ICON, URL_PATH, Panel, dashboard, energy_preferences
+from tests.demo.export import FLEET_OPTIONS, raise_export
 from tests.demo.live import live_values
 from tests.demo.printing import say, step
 from tests.stack.fleet import DeviceSpec, SimulatedDevice
 from tests.stack.home_assistant import PASSWORD, USER
-from tests.stack.processes import StackError, free_port
+from tests.stack.processes import Process, StackError, free_port
 from tests.stack.stage import Ports, Report, Stage, raise_stage
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def _writable(text: str) -> Path:
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare Home Assistant with the devices, then stop")
+    parser.add_argument(
+        "--check", action="store_true", help="compare Home Assistant and InfluxDB with the devices, then stop"
+    )
     parser.add_argument(
         "--config-dir", type=_writable, help="keep everything in this directory (default: a throw-away one)"
     )
@@ -82,15 +85,29 @@ async def run(directory: Path, ports: Ports, *, only_check: bool) -> int:
         if this is not None:
             # Explicit, because a shell that starts us in the background makes us ignore SIGINT.
             asyncio.get_running_loop().add_signal_handler(number, this.cancel)
-    say("Shelly Pro in Home Assistant, with virtual devices:")
-    async with raise_stage(directory, SPECS, ports=ports, report=step) as stage:
+    say("Shelly Pro in Home Assistant and InfluxDB, with virtual devices:")
+    async with (
+        raise_stage(directory, SPECS, ports=ports, report=step, options=FLEET_OPTIONS) as stage,
+        raise_export(directory, stage.broker, stage.fleet, report=step) as export,
+    ):
         await furnish(stage, stage.fleet.devices, report=step)
         if only_check:
-            return 0 if await check(stage) else 1
+            return 0 if await check(stage, export) else 1
         say(f"\n{await live_values(stage)}\n")
+        say(f"{export.hints}\n")
         say(f"Open {stage.home_assistant.url} and log in as {USER}, password {PASSWORD}. Ctrl-C stops everything.")
-        await stage.home_assistant.process.ended()
-        raise StackError(f"Home Assistant ended by itself. The end of its log:\n{stage.home_assistant.process.tail()}")
+        ended = await first_ended(stage.home_assistant.process, export.store.process, export.exporter.process)
+        raise StackError(f"{ended.name} ended by itself. The end of its log:\n{ended.tail()}")
+
+
+async def first_ended(*processes: Process) -> Process:
+    """Wait until one of the processes ends by itself, and return it."""
+    async with asyncio.TaskGroup() as waits:
+        tasks = {waits.create_task(process.ended()): process for process in processes}
+        done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            task.cancel()
+    return tasks[done.pop()]
 
 
 async def furnish(stage: Stage, devices: Sequence[SimulatedDevice], *, report: Report) -> None:

@@ -1,21 +1,33 @@
-"""`--check`: Home Assistant against the simulator's ledger, without a person."""
+"""`--check`: Home Assistant and InfluxDB against the simulator's ledger, without a person."""
 
 import json
 from typing import TYPE_CHECKING, Any
 
+from tests.demo.export import ARRIVAL_S, compare_export
 from tests.demo.printing import say, table
 from tests.stack.comparison import compare_values, fields_without_entity, switch_relays
 from tests.stack.processes import wait_until
 
 if TYPE_CHECKING:
+    from tests.demo.export import Export
     from tests.stack.comparison import Comparison, Switching
+    from tests.stack.fleet import Fleet
     from tests.stack.stage import Stage
+    from tests.stack.stored import Stored
 
 TRIED_S = 30.0
 
 
-async def check(stage: Stage) -> bool:
+async def check(stage: Stage, export: Export) -> bool:
     """Compare, switch, print what was compared, and return whether everything agrees."""
+    problems = [*await _check_home_assistant(stage), *await check_export(stage.fleet, export)]
+    for problem in problems:
+        say(f"  WRONG  {problem}")
+    return not problems
+
+
+async def _check_home_assistant(stage: Stage) -> list[str]:
+    """Print the comparison with Home Assistant and return what is wrong."""
     values = await compare_values(stage)
     missing = await fields_without_entity(stage)
     relays = await switch_relays(stage)
@@ -44,9 +56,26 @@ async def check(stage: Stage) -> bool:
     agreeing = sum(value.agrees for value in values)
     switched = sum(relay.agrees for relay in relays)
     say(f"\n{agreeing} of {len(values)} entities agree, {switched} of {len(relays)} switchings came out as ordered.")
-    for problem in problems:
-        say(f"  WRONG  {problem}")
-    return not problems
+    return problems
+
+
+async def check_export(fleet: Fleet, export: Export, *, arrival_s: float = ARRIVAL_S) -> list[str]:
+    """Print the comparison with InfluxDB and return what is wrong."""
+    found = await compare_export(fleet, export, arrival_s=arrival_s)
+    health = await export.exporter.health()
+    say("\nEvery point in InfluxDB against what its device told while all this was going on:")
+    header = ["device", "points that agree", "lost", "different", "told by nobody", ""]
+    say(table(header, [_stored_row(device, stored) for device, stored in found.items()]))
+    points = sum(stored.points for stored in found.values())
+    say(f"\n{points} points agree, {sum(stored.agrees for stored in found.values())} of {len(found)} devices do.")
+    return [
+        *(f"{device} in InfluxDB: {stored}" for device, stored in found.items() if not stored.agrees),
+        *(
+            f"The exporter's {hop['name']} is {hop['level']}: {hop['reason']}"
+            for hop in health["hops"]
+            if hop["reason"]
+        ),
+    ]
 
 
 async def ways_to_devices(stage: Stage) -> list[dict[str, Any]]:
@@ -70,6 +99,11 @@ def _way_row(way: dict[str, Any]) -> list[str]:
 
 def _value_row(value: Comparison) -> list[str]:
     return [value.device, value.name, value.shown, value.reported, "agrees" if value.agrees else "DIFFERS"]
+
+
+def _stored_row(device: str, stored: Stored) -> list[str]:
+    counts = (stored.points, len(stored.lost), len(stored.different), len(stored.extra))
+    return [device, *map(str, counts), "agrees" if stored.agrees else "DIFFERS"]
 
 
 def _relay_row(relay: Switching) -> list[str]:

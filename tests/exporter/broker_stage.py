@@ -54,11 +54,14 @@ async def strict_mosquitto(directory: Path) -> AsyncIterator[int]:
     (directory / "security.json").write_text(
         json.dumps({"clients": [client], "groups": [], "roles": [{"rolename": "reader", "acls": allowed}]})
     )
-    plugins = sorted(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
     port = free_port()
-    options = f"plugin {plugins[0]}\nplugin_opt_config_file {directory / 'security.json'}\n"
+    options = f"plugin {_security_plugin()}\nplugin_opt_config_file {directory / 'security.json'}\n"
     async with _configured(directory, port, options):
         yield port
+
+
+def _security_plugin() -> Path:
+    return next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
 
 
 @contextlib.asynccontextmanager
@@ -86,7 +89,12 @@ async def _configured(directory: Path, port: int, options: str) -> AsyncIterator
 
 def settings_for(server: Mosquitto, **changes: Any) -> Mqtt:
     """How the exporter reaches that broker."""
-    chosen = {"host": server.host, "port": server.port, "username": EXPORTER, "password": server.password(EXPORTER)}
+    chosen: dict[str, Any] = {
+        "host": server.host,
+        "port": server.port,
+        "username": EXPORTER,
+        "password": server.password(EXPORTER),
+    }
     return Mqtt(**chosen | changes)
 
 
@@ -108,6 +116,10 @@ class Stage:
         return [message.receipt for message in self.messages if message.receipt is not None]
 
     @property
+    def reason(self) -> str:
+        return self.broker.reason or ""
+
+    @property
     def connection(self) -> Connection:
         assert self.broker._connection is not None
         return self.broker._connection
@@ -124,7 +136,7 @@ class Stage:
         assert len(self.messages) == count
 
     async def said(self, words: str, within_s: float = 5) -> None:
-        await wait_until(lambda: words in (self.broker.reason or ""), within_s, f"a reason with {words!r}")
+        await wait_until(lambda: words in self.reason, within_s, f"a reason with {words!r}")
 
     def break_off(self) -> None:
         """End the connection as a broken network would, without a word to the broker."""
@@ -142,13 +154,13 @@ class Stage:
 async def running(settings: Mqtt, *filters: str, qos: int = 1, **options: Any) -> AsyncIterator[Stage]:
     """A connection that runs; it may not be there yet. The shortest pauses, so that tests are quick."""
     stage = Stage()
-    options = {
+    chosen: dict[str, Any] = {
         "subscriptions": dict.fromkeys(filters or ("meter/#",), qos),
         "on_message": stage.messages.append,
         "on_state": lambda up, reason: stage.states.append((up, reason)),
         "chance": lambda: 1.0,
     } | options
-    stage.broker = Broker(settings, **options)
+    stage.broker = Broker(settings, **chosen)
     stage.task = asyncio.create_task(stage.broker.run())
     try:
         yield stage

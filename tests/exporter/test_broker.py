@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from shelly_core import LinkClosedError
 from shelly_exporter.broker import Message
+from shelly_exporter.buffered_client import BURST_S
 from shelly_exporter.settings import Protocol
 from tests.exporter.broker_stage import (
     TOPIC,
@@ -83,6 +85,27 @@ async def test_it_comes_again_after_the_exporter_was_stopped_and_what_arrived_me
         await stage.got(2)
         assert stage.broker.session_present
         assert stage.payloads == [b"kept", b"missed"]
+
+
+async def test_what_the_session_kept_may_be_acknowledged_as_soon_as_it_arrives(server: Mosquitto) -> None:
+    got: list[bytes] = []
+
+    def take(message: Message) -> None:
+        got.append(message.payload)
+        assert message.receipt is not None
+        stage.broker.acknowledge((message.receipt,))
+
+    async with connected(server):
+        pass
+    await publish(server, b"0", b"1")
+    async with running(settings_for(server), on_message=take) as stage:
+        await stage.connected()
+        await wait_until(lambda: len(got) == 2, 5, "what was kept")
+        assert stage.broker.stale_receipts == 0
+        await _again(stage)
+        await publish(server, b"2")
+        await wait_until(lambda: len(got) > 2, 5, "the next message")
+        assert got == [b"0", b"1", b"2"]
 
 
 async def test_receipts_of_an_older_connection_acknowledge_nothing(server: Mosquitto) -> None:
@@ -215,6 +238,36 @@ async def test_subscriptions_made_while_the_broker_is_away_are_in_place_afterwar
         await publish(server, b"b", topic="meter/b")
         await stage.got(1)
         assert stage.payloads == [b"b"]
+
+
+async def test_subscriptions_made_in_the_moment_of_loss_are_in_place_afterwards(server: Mosquitto) -> None:
+    async with connected(server, "meter/a") as stage:
+        stage.connection.close()
+        await stage.broker.subscribe({"meter/b": 1})
+        await stage.broker.unsubscribe(["meter/a"])
+        await stage.lost()
+        await stage.connected()
+        await publish(server, b"b", topic="meter/b")
+        await stage.got(1)
+
+
+async def test_nothing_is_handed_on_after_the_stop(server: Mosquitto) -> None:
+    got: list[Message] = []
+
+    def take(message: Message) -> None:
+        got.append(message)
+        time.sleep(BURST_S * 2)  # so that the rest has to wait for its turn
+
+    async with connected(server):
+        pass
+    await publish(server, *(b"%d" % number for number in range(50)))
+    async with running(settings_for(server), on_message=take) as stage:
+        await wait_until(lambda: len(got) > 1, 5, "two messages", interval_s=0)
+        await stage.stop()
+        count = len(got)
+        assert count < 50
+        await asyncio.sleep(BURST_S * 4)
+        assert len(got) == count
 
 
 async def test_nothing_is_subscribed_when_nothing_is_asked_for(server: Mosquitto) -> None:

@@ -1,9 +1,9 @@
 """The packets of MQTT as bytes: read as paho reads them, only faster, and without paho's private parts, too."""
 
 import contextlib
-import random
 import socket
 import struct
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -108,7 +108,9 @@ messages = st.builds(
     duplicate=st.booleans(),
     receipt=st.none() | st.builds(Receipt, generation=st.just(7), mid=st.integers(1, 65535)),
 )
-user_properties = st.binary(max_size=150).map(lambda value: b"\x26\x00\x01k" + len(value).to_bytes(2) + value)
+user_properties = st.text("aé€", max_size=80).map(
+    lambda value: b"\x26\x00\x01k" + len(value.encode()).to_bytes(2) + value.encode()
+)
 
 
 @VERSIONS
@@ -127,9 +129,7 @@ def test_every_message_is_read_however_the_bytes_are_cut(
 
 @VERSIONS
 @given(stream=st.lists(messages, max_size=5), properties=user_properties | st.just(b""))
-def test_it_reads_what_paho_reads(
-    protocol: MQTTProtocolVersion, stream: list[Message], properties: bytes
-) -> None:
+def test_it_reads_what_paho_reads(protocol: MQTTProtocolVersion, stream: list[Message], properties: bytes) -> None:
     sent = b"".join(packet(message, protocol, properties) for message in stream)
     with wire(protocol) as quick, wire(protocol) as slow:
         slow.client._buffers = False
@@ -143,9 +143,8 @@ def test_it_reads_what_paho_reads(
 
 @VERSIONS
 def test_more_than_one_read_takes_is_read_at_once(protocol: MQTTProtocolVersion) -> None:
-    chance = random.Random(4)
     stream = [
-        Message("meter/events/rpc", bytes(chance.randrange(MAX_PAYLOAD)), False, False, Receipt(7, mid))
+        Message("meter/events/rpc", bytes(mid * 37 % MAX_PAYLOAD), False, False, Receipt(7, mid))
         for mid in range(1, 400)
     ]
     sent = b"".join(packet(message, protocol) for message in stream)
@@ -163,6 +162,7 @@ def test_it_lets_others_have_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     message = Message("t", b"", False, False, None)
     with wire(V311) as ends:
         ends.there.send(packet(message, V311) * (BURST_MESSAGES + 2))
+        monkeypatch.setattr(buffered_client, "BURST_S", 60.0)
         assert ends.client.read()
         assert len(ends.messages) == BURST_MESSAGES
         monkeypatch.setattr(buffered_client, "BURST_S", -1.0)
@@ -183,7 +183,7 @@ def test_a_batch_is_acknowledged_with_one_write(protocol: MQTTProtocolVersion) -
     with wire(protocol) as ends:
         before = ends.writable_asked
         ends.client.acknowledge([1, 258, 65535])
-        assert ends.sent() == b"\x40\x02\x00\x01" b"\x40\x02\x01\x02" b"\x40\x02\xff\xff"
+        assert ends.sent() == b"\x40\x02\x00\x01\x40\x02\x01\x02\x40\x02\xff\xff"
         assert ends.writable_asked == before + 1
 
 
@@ -245,6 +245,7 @@ def test_quality_2_is_acknowledged_by_itself(protocol: MQTTProtocolVersion) -> N
         assert ends.sent() == b"\x50\x02\x00\x09"
         ends.there.send(b"\x62\x02\x00\x09")
         ends.read_all()
+        ends.client.loop_write()
         assert ends.messages == [Message("t", b"x", False, False, None)]
         assert ends.sent() == b"\x70\x02\x00\x09"
 
@@ -288,19 +289,38 @@ def test_without_pahos_private_parts_it_works_unbuffered(monkeypatch: pytest.Mon
 
 
 def test_paho_connects_itself_where_nothing_was_dialled() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with wire(V5) as ends:
-            ends.client.connect("127.0.0.1", server.getsockname()[1], clean_start=False)
-            accepted, _ = server.accept()
-            with accepted:
-                accepted.settimeout(5)
-                assert accepted.recv(1000)[:1] == b"\x10"
-            mine = ends.client.socket()
-            assert isinstance(mine, socket.socket)
-            mine.close()
+    with socket.create_server(("127.0.0.1", 0)) as server, wire(V5) as ends:
+        ends.client.connect("127.0.0.1", server.getsockname()[1], clean_start=False)
+        ends.client.loop_write()
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.settimeout(5)
+            assert accepted.recv(1000)[:1] == b"\x10"
+        mine = ends.client.socket()
+        assert isinstance(mine, socket.socket)
+        mine.close()
 
 
 def test_the_installed_paho_has_all_that_is_needed() -> None:
     with wire(V5) as ends:
         assert ends.client._buffers
         assert isinstance(ends.client, Client)
+
+
+@VERSIONS
+def test_it_costs_less_than_half_of_what_paho_costs_alone(protocol: MQTTProtocolVersion) -> None:
+    """Measured: 0.08 of it with MQTT 5, 0.15 with 3.1.1."""
+    sent = packet(Message("meter/events/rpc", b"x" * 581, False, False, Receipt(7, 1)), protocol) * 100
+
+    def cost_s(*, buffers: bool) -> float:
+        with wire(protocol) as ends:
+            ends.client._buffers = buffers
+            begun = time.process_time()
+            for _ in range(20):
+                ends.there.send(sent)
+                for _ in range(100 if not buffers else 3):
+                    ends.client.read()
+            assert len(ends.messages) == 2000
+            return time.process_time() - begun
+
+    assert min(cost_s(buffers=True) for _ in range(3)) < 0.5 * min(cost_s(buffers=False) for _ in range(3))

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from shelly_exporter.local_time import Calendar, Period
 
-ZONES = ("Europe/Berlin", "America/Sao_Paulo", "Asia/Kolkata", "Australia/Lord_Howe", "America/Havana", "UTC")
+ZONES = (
+    "Europe/Berlin",
+    "America/Sao_Paulo",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "America/Havana",
+    "UTC",
+    "Antarctica/Casey",
+)
 CALENDARS = {zone: Calendar(ZoneInfo(zone)) for zone in ZONES}
 
 
@@ -67,6 +75,8 @@ def test_half_hour_zones_have_hours_of_their_own() -> None:
             "2026-04-04T16:30",
             [("01", 60), ("01", 30), ("02", 60)],
         ),
+        # Three hours forward, a minute past midnight.
+        ("Antarctica/Casey", "2022-10-01T15:00", "2022-10-01T17:30", [("23", 60), ("00", 1), ("03", 59), ("04", 60)]),
     ],
 )
 def test_hours_round_a_change_of_the_clock(zone: str, begin: str, end: str, expected: list[tuple[str, int]]) -> None:
@@ -101,7 +111,7 @@ def test_a_moment_lies_in_its_hour_and_that_in_its_day(zone: str, moment: int) -
     calendar = CALENDARS[zone]
     hour, day = calendar.hour(moment), calendar.day(moment)
     assert day.start <= hour.start <= moment < hour.end <= day.end
-    assert hour.end - hour.start in {1800, 3600}
+    assert hour.end - hour.start in {60, 1800, 3540, 3600}
     assert calendar.hour(hour.start) == calendar.hour(hour.end - 1) == hour
     assert calendar.day(day.start) == calendar.day(day.end - 1) == day
     assert calendar.hour(hour.start - 1).end == hour.start

@@ -83,17 +83,37 @@ def test_points_that_nobody_asked_for_yet_survive() -> None:
     assert write({}, restored(some)) == straight()
 
 
-def test_another_time_zone_counts_nothing_twice() -> None:
-    some = rollups()
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Europe/Berlin", "Asia/Kolkata"),
+        ("Europe/Berlin", "UTC"),
+        # The same clock, a day apart.
+        ("Pacific/Apia", "Pacific/Pago_Pago"),
+    ],
+)
+def test_another_time_zone_counts_nothing_twice(old: str, new: str) -> None:
+    some = rollups(old)
     feed(some, READINGS[:100])
     points = write({}, some)
-    moved = restored(some, "Asia/Kolkata")
+    moved = restored(some, new)
     feed(moved, READINGS[100:])
     write(points, moved)
-    for field in ("import_kwh", "export_kwh"):
-        assert sum(amounts(points, "energy_1h", field)) == pytest.approx(sum(amounts(straight(), "energy_1h", field)))
-        assert sum(amounts(points, "energy_1d", field)) == pytest.approx(sum(amounts(straight(), "energy_1d", field)))
-    assert {key.partition("hour=")[2] for key, _ in points if "hour=" in key} != {""}
+    assert moved.ignored == {}
+    for measurement in ("energy_1h", "energy_1d"):
+        for field in ("import_kwh", "export_kwh"):
+            assert sum(amounts(points, measurement, field)) == pytest.approx(
+                sum(amounts(straight(), measurement, field))
+            )
+
+
+def test_points_of_another_time_zone_do_not_get_the_tags_of_this_one() -> None:
+    some = rollups("Pacific/Apia")
+    feed(some, READINGS[:10])
+    over = some.state()["over"]
+    moved = restored(some, "Pacific/Pago_Pago")
+    assert moved.ignored == {"state": len(over)}
+    assert all(point["import_kwh"] == 0.0 for point in write({}, moved).values())
 
 
 def test_a_device_moves_to_another_instance() -> None:
@@ -110,6 +130,17 @@ def test_a_device_moves_to_another_instance() -> None:
     feed(here, READINGS[20:], B)
     write(points, here)
     assert len(points) == 2 * len(straight())
+
+
+def test_a_device_may_come_back_before_its_points_were_told() -> None:
+    here, there = rollups(), rollups()
+    feed(here, READINGS[:150])
+    feed(there, READINGS[:10])
+    there.adopt(here.state())
+    there.forget(A.device)
+    assert write({}, there) == write({}, here)
+    assert there.state()["series"] == []
+    assert there.lines() == []
 
 
 def test_a_device_of_which_all_was_told_is_forgotten_silently() -> None:

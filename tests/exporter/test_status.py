@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -33,7 +34,7 @@ async def exporter(health: Callable[[], dict[str, Any]]) -> AsyncIterator[Settin
         yield Settings(web=settings)
 
 
-async def told(settings: Settings) -> tuple[int, str]:
+async def status_of(settings: Settings) -> tuple[int, str]:
     out = io.StringIO()
     return await status(settings, out), out.getvalue()
 
@@ -41,7 +42,7 @@ async def told(settings: Settings) -> tuple[int, str]:
 async def test_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     async with exporter(lambda: report([*hops(), device_hop(METER, health_of())])) as settings:
-        code, text = await told(settings)
+        code, text = await status_of(settings)
     assert code == 0
     assert text == (
         "The exporter is well.\n"
@@ -57,7 +58,7 @@ async def test_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_something_is_degraded() -> None:
     device = device_hop(METER, health_of(DEGRADED, "MQTT: no answer"))
     async with exporter(lambda: report([*hops(target=DOWN), Hop("redis", OK, None, {}), device])) as settings:
-        code, text = await told(settings)
+        code, text = await status_of(settings)
     assert code == 1
     lines = [line.split() for line in text.splitlines()]
     assert text.startswith("The exporter works, but not everything is as it should be.\n")
@@ -68,7 +69,7 @@ async def test_something_is_degraded() -> None:
 
 async def test_it_is_down() -> None:
     async with exporter(lambda: report(hops(broker=DOWN))) as settings:
-        code, text = await told(settings)
+        code, text = await status_of(settings)
     assert code == 2
     assert text.startswith("The exporter cannot do its work.\n")
     assert ["MQTT", "broker", "DOWN", "broker", "hurts"] in [line.split() for line in text.splitlines()]
@@ -79,7 +80,7 @@ async def test_long_reasons_wrap_in_their_column_and_control_nothing(monkeypatch
     monkeypatch.setenv("COLUMNS", "80")
     reason = "it is \x1b[31mbroken\nand " + "needs care " * 9
     async with exporter(lambda: report([Hop("broker", DEGRADED, reason, {})])) as settings:
-        _, text = await told(settings)
+        _, text = await status_of(settings)
     assert "\x1b" not in text
     assert max(map(len, text.splitlines()[2:5])) <= 80
     wrapped = text.splitlines()[4]
@@ -89,9 +90,9 @@ async def test_long_reasons_wrap_in_their_column_and_control_nothing(monkeypatch
 
 async def test_nothing_answers() -> None:
     settings = Settings(web=WebSettings(port=free_port()))
-    code, text = await told(settings)
+    code, text = await status_of(settings)
     assert code == 2
-    assert f"No exporter answers at http://127.0.0.1:{settings.web.port}/health" in text
+    assert f"No exporter answers at http://127.0.0.1:{settings.web.port}/health: nothing listens there.\n" in text
     assert "shelly-exporter run" in text
     assert "web.port (SHELLY_WEB_PORT)" in text
 
@@ -127,19 +128,29 @@ async def something_else(answer: Callable[[web.Request], web.StreamResponse]) ->
 )
 async def test_something_else_answers(body: str) -> None:
     async with something_else(lambda _request: web.Response(text=body)) as settings:
-        code, text = await told(settings)
+        code, text = await status_of(settings)
     assert code == 2
     assert text.startswith(f"Something answers at http://127.0.0.1:{settings.web.port}/health, but it is no exporter.")
 
 
-async def test_something_that_is_no_web_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def slow(_url: object) -> None:
-        raise TimeoutError
+NO_KEY: Any = None
 
-    monkeypatch.setattr("shelly_exporter.status._fetch", slow)
-    code, text = await told(Settings())
-    assert code == 2
-    assert "it did not answer in time" in text
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (TimeoutError(), "/health: there was no answer in time.\n"),
+        (aiohttp.ClientConnectorError(NO_KEY, OSError(113, "No route to host")), "/health: No route to host.\n"),
+        (aiohttp.ClientConnectorError(NO_KEY, OSError("name not known")), "/health: name not known.\n"),
+    ],
+)
+async def test_there_is_no_way_to_it(monkeypatch: pytest.MonkeyPatch, error: Exception, told: str) -> None:
+    async def fetch(_url: object) -> None:
+        raise error
+
+    monkeypatch.setattr("shelly_exporter.status._fetch", fetch)
+    code, text = await status_of(Settings())
+    assert (code, told in text) == (2, True)
 
 
 @pytest.mark.parametrize(

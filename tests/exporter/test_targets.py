@@ -1,6 +1,9 @@
 """What every store's answer means, and what is never said aloud."""
 
 import email.utils
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -23,6 +26,7 @@ from shelly_exporter.targets import (
     retentions,
     target_for,
 )
+from tests.repository.sources import ROOT
 
 ERROR = '{"error":"because"}'
 
@@ -45,6 +49,13 @@ async def test_every_kind_has_its_target(kind: Kind, cls: type) -> None:
         target = target_for(Target(kind=kind), session)
         assert isinstance(target, cls)
         await target.close()
+
+
+def test_influxdb_1_does_without_the_library() -> None:
+    """It takes 30 MB."""
+    code = "import shelly_exporter.sender, shelly_exporter.influxdb_v1, sys; sys.exit('influxdb_client' in sys.modules)"
+    path = os.pathsep.join(("addon", "custom_components/shelly_pro"))
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, check=True)
 
 
 @pytest.mark.parametrize(

@@ -130,8 +130,13 @@ async def test_types_that_differ_by_day_are_told_apart(influx: InfluxServer, tar
     lines = [b"em,d=a x=2.5,y=1.5 %d" % (yesterday + 1), b"em,d=a x=2.5,y=1.5 %d" % (NOW + 1)]
     rejected = await deliver(lambda body: target.write("shelly", body), lines)
     assert [one.line for one in rejected] == [b"em,d=a x=2.5 %d" % (yesterday + 1)]
-    rows = await influx.query("shelly", f"SELECT x, y FROM em WHERE time > {yesterday}ms")
-    assert [(row.get("x"), row.get("y")) for row in rows] == [(None, 1.5), (1.5, None), (2.5, 1.5)]
+    rows = await influx.query("shelly", "SELECT x, y FROM em")
+    assert [(row.get("x"), row.get("y")) for row in rows] == [
+        (1, None),
+        (None, 1.5),
+        (1.5, None),
+        (2.5, 1.5),
+    ]
 
 
 async def test_points_beyond_retention(influx: InfluxServer, target: InfluxV1) -> None:
@@ -186,7 +191,7 @@ async def test_a_server_that_is_down_or_dies_in_the_middle(influx: InfluxServer,
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(writing), 0.2)
     await influx.kill()
-    with pytest.raises(Unavailable, match="InfluxDB 1 at http://127.0.0.1:"):
+    with pytest.raises(Unavailable, match="InfluxDB 1 at http://127"):
         await writing
     with pytest.raises(Unavailable, match="does not answer"):
         await target.write("shelly", body)

@@ -1,6 +1,7 @@
 """The road of the v2 API over influxdb-client: to a real engine behind a proxy, and to a fake InfluxDB 3."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -214,7 +215,7 @@ async def test_nobody_listens() -> None:
     settings = Target(kind=Kind.INFLUXDB3, url=f"http://127.0.0.1:{free_port()}", token="geheim")
     async with target_of(settings) as target:
         for attempt in (target.prepare(), target.write("shelly", b"em x=1 1")):
-            with pytest.raises(Unavailable, match="InfluxDB 3 at http://127.0.0.1:") as refusal:
+            with pytest.raises(Unavailable, match="InfluxDB 3 at http://127") as refusal:
                 await attempt
             assert "geheim" not in str(refusal.value)
 
@@ -250,6 +251,17 @@ async def test_influxdb_3_makes_databases_with_their_retention() -> None:
         ("/api/v3/configure/database", "Token t", {"db": "shelly", "retention_period": "60d"}),
         ("/api/v3/configure/database", "Token t", {"db": "shelly_rollups"}),
     ]
+
+
+@pytest.mark.parametrize("missing", ['bucket "shelly"', "organization"])
+async def test_buckets_that_are_not_found_may_be_an_error(missing: str) -> None:
+    body = json.dumps({"code": "not found", "message": f"{missing} not found"})
+    async with FakeInflux3(404, body).target(kind=Kind.INFLUXDB2, organisation="home") as target:
+        if missing == "organization":
+            assert "may not see or create" in (await target.prepare())[0]
+        else:
+            with pytest.raises(Missing, match=r"cannot find organization.*check influxdb\.organisation"):
+                await target.prepare()
 
 
 async def test_databases_of_influxdb_3_that_are_there_are_left_alone() -> None:

@@ -118,7 +118,9 @@ class Exporter:
             ours[section] = {**ours.get(section, {}), **values}
         self.directory.mkdir(parents=True, exist_ok=True)
         self.config.touch(mode=0o600)
-        self.config.write_text(yaml.safe_dump({"time_zone": "Europe/Berlin", "instance": self.user, **self._top, **ours}))
+        self.config.write_text(
+            yaml.safe_dump({"time_zone": "Europe/Berlin", "instance": self.user, **self._top, **ours})
+        )
 
     async def health(self) -> dict[str, Any]:
         """Return what /health says."""
@@ -149,7 +151,10 @@ class Exporter:
         """Wait until every device is connected."""
 
         async def all_ok() -> bool:
-            hops = {hop["name"]: hop["level"] for hop in (await self.health())["hops"]}
+            try:
+                hops = {hop["name"]: hop["level"] for hop in (await self.health())["hops"]}
+            except aiohttp.ClientError:
+                return False  # it reads its settings again
             return all(hops.get(f"device:{device.id}") == "ok" for device in self.devices)
 
         await wait_until(all_ok, deadline_s, "The exporter has reached every device")

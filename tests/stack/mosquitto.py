@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from tests.stack.processes import Process, StackError, accepts, free_port, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 # Debian keeps system programs where an ordinary user's PATH does not look.
@@ -53,12 +54,15 @@ class Broker:
         accounts: tuple[Account, ...] | None = None,
         port: int | None = None,
         persistence: bool = False,
+        extra: Sequence[str] = (),
     ) -> None:
+        """`extra` are lines for the end of its configuration, such as `max_queued_messages 0`."""
         self.directory = directory
         self.port = free_port() if port is None else port
         chosen = (home_assistant_account(), devices_account()) if accounts is None else accounts
         self.accounts = {account.user: account for account in chosen}
         self._persistence = persistence
+        self._extra = tuple(extra)
         self.process = Process(
             "Mosquitto", (_program("mosquitto"), "-c", directory / "mosquitto.conf"), log=directory / "mosquitto.log"
         )
@@ -159,6 +163,7 @@ class Broker:
             "log_timestamp_format %Y-%m-%dT%H:%M:%S",
             f"persistence {str(self._persistence).lower()}",
             f"persistence_location {self.directory}/",
+            *self._extra,
         ]
         return "\n".join(lines) + "\n"
 

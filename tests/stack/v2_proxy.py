@@ -125,6 +125,9 @@ class V2Proxy:
             return web.Response(status=204)
         if status >= 500:
             return _refusal(status, "internal error", answer)
+        if status == 404:
+            self.buckets.pop(query["bucket"])
+            return _refusal(404, "not found", f'bucket "{query["bucket"]}" not found')
         message: str = json.loads(answer)["error"]
         if message.startswith("partial write: unable to parse"):
             return _refusal(400, "invalid", message.removeprefix("partial write: "))

@@ -10,15 +10,16 @@ JITTER = 0.25
 
 
 class Backoff:
-    """Pauses that double from `FIRST_S` to `CAP_S`; `chance` gives numbers from 0 to 1."""
+    """Pauses that double from `FIRST_S` to `cap_s`; `chance` gives numbers from 0 to 1."""
 
-    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+    def __init__(self, chance: Callable[[], float] = random.random, *, cap_s: float = CAP_S) -> None:
         self._chance = chance
+        self._cap_s = cap_s
         self._failures = 0
 
     def next_s(self) -> float:
         """Return the pause after one more failure, in seconds."""
-        pause = min(CAP_S, FIRST_S * 2.0 ** min(self._failures, 30))
+        pause = min(self._cap_s, FIRST_S * 2.0 ** min(self._failures, 30))
         self._failures += 1
         return pause * (1.0 - JITTER * self._chance())
 
