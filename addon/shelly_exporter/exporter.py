@@ -118,6 +118,8 @@ class Exporter:
         tasks += [
             _run(stack, work) for work in (devices.run(), cluster.run(), rounds.run(), history.run(), broker.run())
         ]
+        # Before anything ends: later it would look as if all were lost.
+        stack.callback(rounds.tell)
         self.running = tuple(tasks)
         _LOGGER.info("Started", instance=settings.instance, spool=str(directory), target=settings.target.url)
 

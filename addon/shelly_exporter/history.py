@@ -18,6 +18,8 @@ from .worker import Worker
 _LOGGER = structlog.get_logger(__name__)
 
 ROUND_S = 10.0
+FIRST_S = 1.0
+"""How long until it is noticed that there is a meter: its history begins then."""
 PAGES = 20
 """Answers that a meter is asked for in a round; it has more to do."""
 KINDS = {"emdata": "EMData.GetData", "em1data": "EM1Data.GetData"}
@@ -69,7 +71,7 @@ class History:
     async def run(self) -> None:
         """Fetch what is missing, until cancelled."""
         while True:
-            await asyncio.sleep(ROUND_S)
+            await asyncio.sleep(ROUND_S if self._known else FIRST_S)
             await self.fetch()
 
     async def fetch(self) -> None:

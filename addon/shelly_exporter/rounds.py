@@ -19,6 +19,7 @@ from .vitals import Vitals
 _LOGGER = structlog.get_logger(__name__)
 
 ROUND_S = 10.0
+FIRST_S = 3.0
 TELEMETRY_ROUNDS = 3
 LAST_S = 5.0
 """How long the end waits for a disk that takes nothing."""
@@ -58,23 +59,23 @@ class Rounds:
         """Go round until cancelled."""
         turn = 0
         while True:
-            await asyncio.sleep(ROUND_S)
+            await asyncio.sleep(ROUND_S if turn else FIRST_S)
             turn += 1
             if turn % TELEMETRY_ROUNDS == 0:
-                self._tell()
+                self.tell()
             await self._roll_up()
             await self._remember()
             await self._leases.share()
 
     async def last(self) -> None:
         """Leave everything so that the next start can go on; the pipeline still runs."""
-        self._tell()
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_S):
                 await self._roll_up()
         await self._remember()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Put points of how everything is at this moment."""
         for line in self._vitals.lines(time.time()):
             self._pipeline.put(Stream.RAW, line)
 
@@ -88,8 +89,8 @@ class Rounds:
             await self._save(self._rollup_store, state)
         if history != self._saved_history:
             await self._pipeline.safe()
-            await self._save(self._history_store, history)
-            self._saved_history = history
+            if await self._save(self._history_store, history):
+                self._saved_history = history
 
     async def _remember(self) -> None:
         known = registry.state(self._devices.known)

@@ -1,5 +1,6 @@
 """How the exporter is, gathered from all its parts: for /health, for /metrics, and as points."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ from .telemetry import ExporterLines, Totals, link_line
 MEMORY = "memory"
 """Why lines were given up that never reached the spool."""
 RECENT_S = 600.0
-"""How long it is said that the broker dropped messages."""
+"""How long it is said that something was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class Vitals:
         self._failures = 0
         self._rejected = 0
         self._write_s: float | None = None
+        self._lost_total = 0
+        self._lost_at = -math.inf
         self._parts: Parts
 
     def watch(self, parts: Parts) -> None:
@@ -174,7 +177,10 @@ class Vitals:
         lost = Counter[str]()
         for (_, reason), lines in self._lost().items():
             lost[reason] += lines
-        return spool_hop(
+        total = lost.total()
+        if total > self._lost_total:
+            self._lost_total, self._lost_at = total, now
+        hop = spool_hop(
             depth_bytes={stream: spool.depth_bytes(stream) for stream in Stream},
             max_bytes=self._max_bytes,
             oldest=self._oldest(),
@@ -182,6 +188,10 @@ class Vitals:
             problem=self._parts.pipeline.problem,
             lost=lost,
         )
+        if hop.level is Level.OK and now - self._lost_at < RECENT_S:
+            told = f"{total} lines were given up since the start ({', '.join(lost)}): make room, or mend the store"
+            return hop._replace(level=Level.DEGRADED, reason=told)
+        return hop
 
     def _cluster_hops(self) -> list[Hop]:
         cluster = self._parts.cluster

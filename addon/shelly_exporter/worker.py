@@ -30,6 +30,7 @@ from shelly_core import (
 from shelly_core.backoff import Backoff
 from shelly_core.validation import table_of
 
+from .latecomers import Latecomers
 from .pipeline import Pipeline
 from .points import ComponentLines, component_lines, event_line, line, milliseconds, record_lines
 from .registry import Known
@@ -86,6 +87,7 @@ class Worker:
         """What is in all that the device tells, and in hardly anything of another."""
         self.client = Client(source=around.source, info=known.info, mqtt=mqtt, http=http, wall=around.wall)
         self.client.subscribe(self._take)
+        self._latecomers = Latecomers(lambda: self.client.health().clock, around.wall)
         self._held = asyncio.Event()
         self._released = asyncio.Event()
         self._released.set()
@@ -132,6 +134,8 @@ class Worker:
                     await self._until_heard(backoff.next_s())
         finally:
             await self.client.close()
+            for late, ts in self._latecomers.release(known=True):
+                self._write(late, ts)
 
     async def _connect(self) -> bool:
         try:
@@ -195,7 +199,12 @@ class Worker:
 
     def _take(self, update: Update) -> None:
         """Make lines of what the device told. They are of its time, which it nearly always tells."""
-        ts = self._around.wall() if update.ts is None else update.ts
+        for late, ts in self._latecomers.release(known=update.full):
+            self._write(late, ts)
+        if not self._latecomers.hold(update):
+            self._write(update, self._around.wall() if update.ts is None else update.ts)
+
+    def _write(self, update: Update, ts: float) -> None:
         origin, ts_ms, put = str(update.transport), milliseconds(ts), self._around.pipeline.put
         for key, told in update.told.items():
             lines = self._lines.get(key) or self._meet(key)

@@ -5,7 +5,7 @@ import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ class Stage:
     meters: tuple[Meter, ...]
     told: int = 0
     """Readings of `em:0`."""
-    _last_ts: float = field(default=0.0)
+    _last_ts: float = 0.0
+    _last_turn: float = 0.0
+    """Since when each device has told once more, in device time."""
 
     def exporter(self, name: str, settings: Mapping[str, Mapping[str, Any]] | None = None) -> Exporter:
         """Return an exporter with the settings it comes with, except that devices are not asked over HTTP."""
@@ -56,7 +58,7 @@ class Stage:
         meters = self.meters
         begin = math.ceil(max(time.time(), self._last_ts + STEP_S) / STEP_S) * STEP_S
         count -= count % len(meters)
-        self._last_ts = begin + (count // len(meters) - 1) * STEP_S
+        self._last_ts = self._last_turn = begin + (count // len(meters) - 1) * STEP_S
         packets = []
         for number in range(count):
             turn, index = divmod(number, len(meters))
@@ -82,7 +84,7 @@ class Stage:
                 packets.append(meters[index].counters(at + due, turn, 1))
             self.wire.publish(packets)
         self.told += round(seconds * len(meters))
-        self._last_ts = at + seconds
+        self._last_ts, self._last_turn = at + seconds, at + seconds - 1.0 - STEP_S
         await self.wire.settled()
 
     async def introduce(self, exporters: Iterable[Exporter]) -> None:
@@ -121,7 +123,7 @@ class Stage:
         return at
 
     async def _last_stored(self) -> bool:
-        return await self.stored(self._last_ts) >= len(self.meters)
+        return await self.stored(self._last_turn) >= len(self.meters)
 
 
 @contextlib.asynccontextmanager

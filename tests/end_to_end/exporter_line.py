@@ -44,6 +44,8 @@ class Line:
     exporter: Exporter
     deaf: list[tuple[float, float]] = field(default_factory=list)
     """Times in which the broker had nobody to tell what it took."""
+    since: float = 0.0
+    """From when on somebody listened."""
 
     @property
     def meter(self) -> SimulatedDevice:
@@ -75,14 +77,14 @@ class Line:
     async def assert_read_over_http(self, begin: float, end: float) -> None:
         """Between two true times the meter was read over HTTP, as often as the link policy says."""
         condition = f"\"device\" = '{self.meter.id}' AND time >= {int(begin * 1000)}ms AND time <= {int(end * 1000)}ms"
-        rows = await self.store.query("shelly", f'SELECT "total_act_power", "origin" FROM "em_wide" WHERE {condition}')
+        rows = await self.store.query("shelly", f'SELECT "total_act_power", "origin" FROM "em_wide" WHERE {condition}')  # noqa: S608 - our own names
         times = [begin, *(row["time"] / 1000 for row in rows if row["origin"] == "http"), end]
         assert max(later - earlier for earlier, later in pairwise(times)) < HTTP_S, times
 
     async def minutes(self) -> list[int]:
         """Return the meter's minutes that are stored, Unix seconds."""
         condition = f"\"device\" = '{self.meter.id}' AND \"phase\" = 'a'"
-        rows = await self.store.query("shelly", f'SELECT "total_act_energy" FROM "emdata_1m" WHERE {condition}')
+        rows = await self.store.query("shelly", f'SELECT "total_act_energy" FROM "emdata_1m" WHERE {condition}')  # noqa: S608 - as above
         return [row["time"] // 1000 for row in rows]
 
     async def silence(self) -> None:
@@ -98,7 +100,9 @@ class Line:
 
         async def agree() -> bool:
             for device in self.fleet.devices:
-                results[device.id] = await compare_stored(self.store, self.fleet, device, deaf=self.deaf)
+                results[device.id] = await compare_stored(
+                    self.store, self.fleet, device, deaf=self.deaf, since=self.since
+                )
             return all(result.agrees for result in results.values())
 
         with contextlib.suppress(StackError):

@@ -78,7 +78,8 @@ async def test_everything_is_killed_at_once_and_the_minutes_are_fetched_from_the
     async with raise_line(tmp_path) as line:
 
         async def first_minute() -> bool:
-            return bool(await line.minutes())
+            known = line.exporter.spool / "history.json"
+            return known.exists() and line.meter.id in known.read_text() and bool(await line.minutes())
 
         await wait_until(first_minute, 100, "The meter's record of a minute is stored")
         (first, *_) = await line.minutes()
@@ -172,9 +173,11 @@ async def test_damaged_frames_spoil_nothing_else(tmp_path: Path) -> None:
         for device in line.fleet.devices:
             result, frames = results[device.id], (await line.fleet.ledger(device))["frames"]
             damaged = sum(frame["kind"] == "damaged" for frame in frames)
+            # An answer may be damaged, too, without being listed as such.
             assert (result.lost, result.different) == ([], []), device.id
             assert result.points > 0
             # What is plausible in a damaged frame is taken: of a meter that may be two phases of three, and the total.
-            assert len(result.extra) <= 4 * damaged, device.id
+            answers = sum(frame["kind"] == "Shelly.GetStatus" for frame in frames)
+            assert len(result.extra) <= 4 * damaged + 10 * answers, device.id
         rejects = (await line.exporter.hop(f"device:{line.meter.id}"))["details"]["rejects"]
         assert sum(rejects.values()) > 0

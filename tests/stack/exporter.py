@@ -161,11 +161,7 @@ class Exporter:
 
     def said(self) -> list[dict[str, Any]]:
         """Return its log."""
-        entries: list[dict[str, Any]] = []
-        for line in self.process.log.read_text().splitlines():
-            if line.startswith("{"):
-                entries.append(json.loads(line))
-        return entries
+        return [json.loads(line) for line in self.process.log.read_text().splitlines() if line.startswith("{")]
 
     async def _answers(self) -> bool:
         try:
@@ -176,6 +172,6 @@ class Exporter:
 
     async def _get(self, path: str) -> tuple[int, str]:
         timeout = aiohttp.ClientTimeout(total=10)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            async with session.get(f"http://127.0.0.1:{self.port}{path}") as response:
-                return response.status, await response.text()
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+            return response.status, await response.text()
