@@ -17,9 +17,8 @@ from .devices import Devices
 from .history import History
 from .leases import Leases
 from .pipeline import Pipeline
-from .rollup_store import RollupStore
 from .rollups import Rollups
-from .rounds import Rounds
+from .rounds import Rounds, Stores
 from .sender import Sender
 from .settings import Settings
 from .spool import Spool, SpoolFullError
@@ -65,12 +64,29 @@ class Exporter:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         target = target_for(settings.target, session)
         stack.push_async_callback(target.close)
-        dead_letters = DeadLetters(directory / "dead-letters", DEAD_LETTER_BYTES)
-        rollup_store, registry_store = RollupStore(directory / "rollups.json"), RollupStore(directory / "devices.json")
-        history_store = RollupStore(directory / "history.json")
-        rollups = Rollups(settings.time_zone, rollup_store.load())
         vitals = Vitals(settings.instance, spool, settings.spool.max_mib * MIB)
+        dead_letters = DeadLetters(directory / "dead-letters", DEAD_LETTER_BYTES)
         sender = Sender(spool, target, dead_letters, settings.target, vitals)
+        parts, rounds, history = self._assemble(spool, session, sender, vitals)
+        vitals.watch(parts)
+        await stack.enter_async_context(Web(settings.web, health=vitals.report, metrics=vitals.metrics.text))
+        # In this order they end, the last first: no message, then no line, and all that waits goes to InfluxDB.
+        tasks = [_run(stack, sender.run())]
+        stack.push_async_callback(_drain, sender)
+        stack.push_async_callback(_flush, parts.pipeline)
+        tasks.append(_run(stack, parts.pipeline.run()))
+        stack.push_async_callback(rounds.last)
+        works = (parts.devices.run(), parts.cluster.run(), rounds.run(), history.run(), parts.broker.run())
+        self.running = (*tasks, *(_run(stack, work) for work in works))
+        _LOGGER.info("Started", instance=settings.instance, spool=str(directory), target=settings.target.url)
+
+    def _assemble(
+        self, spool: Spool, session: aiohttp.ClientSession, sender: Sender, vitals: Vitals
+    ) -> tuple[Parts, Rounds, History]:
+        """Put together what is between the broker and the spool. Nothing runs yet."""
+        settings = self._settings
+        stores = Stores.in_directory(settings.spool.directory)
+        rollups = Rollups(settings.time_zone, stores.rollups.load())
         broker = Broker(
             settings.mqtt,
             subscriptions=subscriptions(settings),
@@ -92,7 +108,7 @@ class Exporter:
         )
         devices = Devices(
             settings.devices,
-            registry.restore(registry_store.load(), time.time()),
+            registry.restore(stores.registry.load(), time.time()),
             around,
             session=session,
             publish=broker.publish,
@@ -102,26 +118,10 @@ class Exporter:
         cluster = Cluster(settings.cluster, settings.instance, on_change=leases.follow, hand_over=leases.hand_over)
         leases.cluster = cluster
         devices.holds = leases.holds
-        vitals.watch(Parts(broker=broker, pipeline=pipeline, sender=sender, devices=devices, cluster=cluster))
         overlap_s = 0.0 if cluster.alone else OVERLAP_S
-        history = History(devices, pipeline, history_store.load(), overlap_s=overlap_s)
-        rounds = Rounds(
-            vitals, devices, pipeline, rollups, rollup_store, registry_store, leases, history, history_store
-        )
-        await stack.enter_async_context(Web(settings.web, health=vitals.report, metrics=vitals.metrics.text))
-        # In this order they end, the last first: no message, then no line, and all that waits goes to InfluxDB.
-        tasks = [_run(stack, sender.run())]
-        stack.push_async_callback(_drain, sender)
-        stack.push_async_callback(_flush, pipeline)
-        tasks.append(_run(stack, pipeline.run()))
-        stack.push_async_callback(rounds.last)
-        tasks += [
-            _run(stack, work) for work in (devices.run(), cluster.run(), rounds.run(), history.run(), broker.run())
-        ]
-        # Before anything ends: later it would look as if all were lost.
-        stack.callback(rounds.tell)
-        self.running = tuple(tasks)
-        _LOGGER.info("Started", instance=settings.instance, spool=str(directory), target=settings.target.url)
+        history = History(devices, pipeline, stores.history.load(), overlap_s=overlap_s)
+        parts = Parts(broker=broker, pipeline=pipeline, sender=sender, devices=devices, cluster=cluster)
+        return parts, Rounds(vitals, devices, pipeline, rollups, leases, history, stores), history
 
 
 def _run(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -77,7 +77,9 @@ class History:
     async def fetch(self) -> None:
         """Ask every meter that is there for what is missing of it, all at once, a few pages of each."""
         workers = [worker for worker in self._devices.workers.values() if worker.held and worker.client.available]
-        await asyncio.gather(*map(self._fetch_from, workers))
+        await asyncio.gather(
+            *(self._fetch_from(worker) for worker in workers if not worker.client.health().clock.wrong)
+        )
 
     async def _fetch_from(self, worker: Worker) -> None:
         for series in _series(worker):

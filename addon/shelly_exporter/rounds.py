@@ -3,6 +3,9 @@
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import structlog
 
@@ -11,7 +14,7 @@ from .devices import Devices
 from .history import History
 from .leases import Leases
 from .pipeline import Pipeline
-from .rollup_store import RollupStore
+from .state_file import StateFile
 from .rollups import Rollups
 from .spool import Stream
 from .vitals import Vitals
@@ -27,6 +30,21 @@ HEARD_S = 3600.0
 """How exactly it is remembered when a device was heard."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Where is kept what a restart goes on from."""
+
+    rollups: StateFile
+    registry: StateFile
+    history: StateFile
+
+    @classmethod
+    def in_directory(cls, directory: Path) -> Self:
+        """Return the files of a directory."""
+        names = {"rollups": "rollups", "registry": "devices", "history": "history"}
+        return cls(**{part: StateFile(directory / f"{name}.json") for part, name in names.items()})
+
+
 class Rounds:
     """Goes round until cancelled; `last` once more at the end."""
 
@@ -36,21 +54,17 @@ class Rounds:
         devices: Devices,
         pipeline: Pipeline,
         rollups: Rollups,
-        rollup_store: RollupStore,
-        registry_store: RollupStore,
         leases: Leases,
         history: History,
-        history_store: RollupStore,
+        stores: Stores,
     ) -> None:
         self._vitals = vitals
         self._devices = devices
         self._pipeline = pipeline
         self._rollups = rollups
-        self._rollup_store = rollup_store
-        self._registry_store = registry_store
+        self._stores = stores
         self._leases = leases
         self._history = history
-        self._history_store = history_store
         self._saved: object = None
         self._saved_history: object = None
         self._problem: str | None = None
@@ -86,19 +100,19 @@ class Rounds:
         if lines:
             self._pipeline.put(Stream.COUNTERS, b"\n".join(lines))
             await self._pipeline.safe()
-            await self._save(self._rollup_store, state)
+            await self._save(self._stores.rollups, state)
         if history != self._saved_history:
             await self._pipeline.safe()
-            if await self._save(self._history_store, history):
+            if await self._save(self._stores.history, history):
                 self._saved_history = history
 
     async def _remember(self) -> None:
         known = registry.state(self._devices.known)
         remembered = {name: {**entry, "heard_ts": entry["heard_ts"] // HEARD_S} for name, entry in known.items()}
-        if remembered != self._saved and await self._save(self._registry_store, known):
+        if remembered != self._saved and await self._save(self._stores.registry, known):
             self._saved = remembered
 
-    async def _save(self, store: RollupStore, state: dict[str, object]) -> bool:
+    async def _save(self, store: StateFile, state: dict[str, object]) -> bool:
         try:
             await asyncio.to_thread(store.save, state)
         except OSError as error:

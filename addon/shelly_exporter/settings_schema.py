@@ -49,7 +49,7 @@ KEYS: Mapping[str, Validator] = {
     "influxdb.batch_s": values.seconds(0.05, 60),
     "influxdb.gzip": values.boolean,
     "spool.directory": values.directory,
-    "spool.max_mib": values.whole("number of MiB", 32, 2**20),
+    "spool.max_mib": values.whole("number of MiB", 64, 2**20),
     "spool.commit_ms": values.whole("number of milliseconds", 1, 5000),
     "spool.sync": values.boolean,
     "web.host": values.host,

@@ -54,9 +54,7 @@ async def load(directory: Path, devices: int, seconds: float) -> Load:
         await stage.tell(seconds)
         share = CpuTime.of(pid).since(before).total_s / (loop.time() - begun)
         await stage.all_stored()
-        return Load(
-            devices=devices, cpu_share=share, memory_mib=_mib(pid, "VmRSS"), most_mib=_mib(pid, "VmHWM")
-        )
+        return Load(devices=devices, cpu_share=share, memory_mib=_mib(pid, "VmRSS"), most_mib=_mib(pid, "VmHWM"))
 
 
 async def catch_up(directory: Path, devices: int, seconds: int) -> CatchUp:
@@ -78,7 +76,9 @@ async def catch_up(directory: Path, devices: int, seconds: int) -> CatchUp:
         await stage.store.start()
         checkpoint = exporter.spool / "spool" / "raw" / "checkpoint"
         stopped = checkpoint.stat().st_mtime
-        await wait_until(lambda: checkpoint.stat().st_mtime > stopped, DEADLINE_S, "The store is found", interval_s=0.005)
+        await wait_until(
+            lambda: checkpoint.stat().st_mtime > stopped, DEADLINE_S, "The store is found", interval_s=0.005
+        )
         found = loop.time()
         first = checkpoint.stat().st_mtime
         await stage.all_stored()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tests.stack.processes import StackError, wait_until
 UNLIMITED = ("max_queued_messages 0", "max_inflight_messages 0", "max_queued_bytes 0")
 """A blast waits in the broker until it is taken: what the broker drops says nothing of the exporter."""
 FLEET = "fleet"
-DEADLINE_S = 180.0
+DEADLINE_S = 60.0
 LINES = 4
 """Of a reading: the phases, and all together."""
 
@@ -49,9 +49,7 @@ class Stage:
         }
         for section, values in (settings or {}).items():
             ours[section] = {**ours.get(section, {}), **values}
-        return Exporter(
-            self.directory / name, broker=self.broker, store=self.store.url, user=name, settings=ours
-        )
+        return Exporter(self.directory / name, broker=self.broker, store=self.store.url, user=name, settings=ours)
 
     def packets(self, count: int) -> list[bytes]:
         """Return about `count` readings, as many of each device, in turn and newer than all before; `blast` them soon."""
@@ -87,12 +85,16 @@ class Stage:
         self._last_ts, self._last_turn = at + seconds, at + seconds - 1.0 - STEP_S
         await self.wire.settled()
 
-    async def introduce(self, exporters: Iterable[Exporter]) -> None:
+    async def introduce(self, exporters: Sequence[Exporter]) -> None:
         """Let each device tell something, and wait until all are asked and have answered."""
+        for exporter in exporters:
+            await wait_until(lambda: _is_subscribed(exporter), DEADLINE_S, "The exporter is connected to the broker")
         await self.blast(self.packets(len(self.meters)))
-        await wait_until(lambda: self._all_known(exporters), DEADLINE_S, "The exporter has met all devices", interval_s=0.5)
+        await wait_until(
+            lambda: self._all_known(exporters), DEADLINE_S, "The exporter has met all devices", interval_s=0.5
+        )
 
-    async def _all_known(self, exporters: Iterable[Exporter]) -> bool:
+    async def _all_known(self, exporters: Sequence[Exporter]) -> bool:
         known: set[str] = set()
         for exporter in exporters:
             hops = (await exporter.health())["hops"]
@@ -124,6 +126,10 @@ class Stage:
 
     async def _last_stored(self) -> bool:
         return await self.stored(self._last_turn) >= len(self.meters)
+
+
+async def _is_subscribed(exporter: Exporter) -> bool:
+    return (await exporter.hop("broker"))["level"] == "ok"
 
 
 @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from shelly_exporter.history import History
 from shelly_exporter.leases import Leases
 from shelly_exporter.pipeline import Pipeline
 from shelly_exporter.registry import Known, introduce
-from shelly_exporter.rollup_store import RollupStore
+from shelly_exporter.state_file import StateFile
 from shelly_exporter.rollups import Rollups, Series
 from shelly_exporter.rounds import HEARD_S, Rounds
 from shelly_exporter.spool import Stream
@@ -38,7 +38,7 @@ class Office:
         self.spool = HeldSpool()
         self.pipeline = Pipeline(self.spool, commit_s=0.001, acknowledge=lambda _receipts: None)
         self.rollups = Rollups(ZoneInfo("Europe/Berlin"))
-        self.stores = {name: RollupStore(directory / f"{name}.json") for name in ("rollups", "devices", "history")}
+        self.stores = {name: StateFile(directory / f"{name}.json") for name in ("rollups", "devices", "history")}
         info = introduce(ID)
         assert info is not None
         self.known = Known(info=info, prefix="house/meter", heard_ts=HEARD_S * 10)
@@ -189,13 +189,13 @@ async def test_a_disk_that_takes_no_file_is_said_once_and_tried_again(
 ) -> None:
     tries: list[str] = []
 
-    def refuse(store: RollupStore, _state: object) -> None:
+    def refuse(store: StateFile, _state: object) -> None:
         tries.append(store.path.stem)
         raise OSError(28, "No space left on device")
 
     office.minutes = {"minutes": 1}
     with monkeypatch.context() as patch, capture_logs() as logs:
-        patch.setattr(RollupStore, "save", refuse)
+        patch.setattr(StateFile, "save", refuse)
         async with office.open():
             for _ in range(3):
                 office.grow(1000.0 + len(tries))
@@ -211,7 +211,7 @@ async def test_a_disk_that_takes_no_file_is_said_once_and_tried_again(
         assert office.saved("devices")[ID]["prefix"] == "house/meter"
         assert office.saved("history") == {"minutes": 1}
         with monkeypatch.context() as patch, capture_logs() as logs:
-            patch.setattr(RollupStore, "save", refuse)
+            patch.setattr(StateFile, "save", refuse)
             office.minutes = {"minutes": 2}
             await office.rounds.last()
         assert len(logs) == 1, "it is said again after it was well meanwhile"

@@ -1,4 +1,4 @@
-"""The state of the rollups in one JSON file, so that the open hours and days survive a restart."""
+"""What a restart goes on from, such as the open hours and days, in one JSON file."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-class RollupStore:
+class StateFile:
     """The file at `path`. At any moment, power cut included, it is what it was or what it is to be, never half of it.
 
     A file that makes no sense all the same is kept as `<name>.damaged`, for whoever wants to know why.
@@ -63,7 +63,7 @@ class RollupStore:
             self._give_up(f"is damaged and was moved to {aside.name}")
 
     def _give_up(self, fault: str) -> None:
-        self.problem = f"The state of the rollups, {self.path}, {fault}: the open hour and day begin anew"
+        self.problem = f"{self.path} {fault}: what it held begins anew"
 
 
 def _sync_directory(directory: Path) -> None:
