@@ -21,6 +21,8 @@ _LOGGER = logging.getLogger(__name__)
 
 NEEDED = ("_create_socket", "_in_packet", "_packet_queue", "_sock_recv")
 READ_BYTES = 64 * 1024
+TRICKLE_BYTES = 16 * 1024
+"""A read that brings less has left nothing."""
 BURST_MESSAGES = 500
 BURST_S = 0.005
 """How long messages are handled without a look at anything else."""
@@ -107,6 +109,11 @@ class BufferedClient(Client):
             if time.monotonic() > until:
                 break
         return True
+
+    @property
+    def trickles(self) -> bool:
+        """Whether the last read brought little, and all there was; with TLS each message is a read, so it never is."""
+        return self._buffers and 0 < len(self._chunk) < TRICKLE_BYTES and not hasattr(self.socket(), "pending")
 
     def acknowledge(self, mids: Sequence[int]) -> None:
         """Let the broker forget these messages, all with one write."""

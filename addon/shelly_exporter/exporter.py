@@ -78,6 +78,8 @@ class Exporter:
         stack.push_async_callback(rounds.last)
         works = (parts.devices.run(), parts.cluster.run(), rounds.run(), history.run(), parts.broker.run())
         self.running = (*tasks, *(_run(stack, work) for work in works))
+        # Before anything ends: later it would look as if all were lost.
+        stack.callback(rounds.tell)
         _LOGGER.info("Started", instance=settings.instance, spool=str(directory), target=settings.target.url)
 
     def _assemble(

@@ -4,10 +4,12 @@ A meter of 1 Hz makes most of them, so a component's lines are put together by a
 tells all of its numbers.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+import orjson
 
 from shelly_core import Event, Record
 from shelly_core.validation import table_of
@@ -26,11 +28,14 @@ FEW = 4
 type Lines = tuple[Stream, bytes]
 """Whole lines, with a line feed between them, and where they belong."""
 
+_TS, _ORIGIN = b"{ts}", b"{origin}"
+"""What stands for them in a template."""
+
 _BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
 
 
 def _float(value: Any) -> str:
-    return f"{value}"
+    return orjson.dumps(value).decode()
 
 
 def _integer(value: Any) -> str:
@@ -112,12 +117,17 @@ class _Row(NamedTuple):
 
 
 class _Template(NamedTuple):
-    """The lines of all frames with the same keys, of which the same are null: `%s` for each number in order."""
+    """The lines of all frames with the same keys, of which the same are null: `%b` for each number in order."""
 
     stream: Stream
-    text: str
+    text: bytes
     values_of: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     nulls: tuple[str, ...]
+
+    def lines(self, values: tuple[Any, ...], origin: str, ts_ms: int) -> bytes:
+        """Return the lines with the numbers filled in; orjson writes them in a fifth of the time of `str`."""
+        text = self.text % tuple(orjson.dumps(values)[1:-1].split(b","))
+        return text.replace(_TS, b"%d" % ts_ms).replace(_ORIGIN, origin.encode())
 
 
 class ComponentLines:
@@ -128,19 +138,15 @@ class ComponentLines:
         self._rows = tuple(_rows(device, kind, channel))
         self._templates: dict[tuple[str, ...], _Template | None] = {}
 
-    def of(self, told: Mapping[str, Any], origin: str, ts_ms: int) -> Iterator[Lines]:
+    def of(self, told: Mapping[str, Any], origin: str, ts_ms: int) -> Sequence[Lines]:
         """Return the lines of what a frame told of the component."""
         template = self._template(told)
         if template is not None:
             values = template.values_of(told)
-            if None not in values and not any(told[key] is not None for key in template.nulls):
-                text = template.text.replace("{origin}", origin).replace("{ts}", str(ts_ms)) % values
-                yield template.stream, text.encode()
-                return
-        for row in self._rows:
-            text_of_row = row.text(told, origin, ts_ms)
-            if text_of_row is not None:
-                yield row.stream, text_of_row.encode()
+            if None not in values and all(told[key] is None for key in template.nulls):
+                return ((template.stream, template.lines(values, origin, ts_ms)),)
+        texts = ((row.stream, row.text(told, origin, ts_ms)) for row in self._rows)
+        return [(stream, text.encode()) for stream, text in texts if text is not None]
 
     def _template(self, told: Mapping[str, Any]) -> _Template | None:
         """Return the template of what has these keys; `None` if it takes more than numbers."""
@@ -161,14 +167,14 @@ class ComponentLines:
                 return None
             numbers = [entry for entry in known if told[entry.key] is not None]
             if numbers:
-                fields = [f"{entry.name}=%s" for entry in numbers] + ['origin="{origin}"'] * row.origin
+                fields = [f"{entry.name}=%b" for entry in numbers] + ['origin="{origin}"'] * row.origin
                 texts.append(f"{row.head.replace('%', '%%')} {','.join(fields)} {{ts}}")
                 used += [entry.key for entry in numbers]
         streams = {row.stream for row in self._rows}
         if len(streams) != 1 or len(used) < FEW:
             return None
         nulls = tuple(key for key, value in told.items() if value is None)
-        return _Template(streams.pop(), "\n".join(texts), itemgetter(*used), nulls)
+        return _Template(streams.pop(), "\n".join(texts).encode(), itemgetter(*used), nulls)
 
 
 def _rows(device: str, kind: str, channel: str) -> Iterator[_Row]:
@@ -186,14 +192,20 @@ def _rows(device: str, kind: str, channel: str) -> Iterator[_Row]:
 
 
 def _row(measurement: Measurement, tags: Mapping[str, str], columns: tuple[Column, ...], phase: str) -> _Row:
+    head = ",".join((measurement.name, *(f"{tag}={escaped(tags[tag])}" for tag in measurement.tags)))
+    origin = any(column.name == "origin" for column in columns)
+    return _Row(measurement.stream, head, _entries(columns, phase), origin)
+
+
+@lru_cache(maxsize=200)
+def _entries(columns: tuple[Column, ...], phase: str) -> tuple[_Entry, ...]:
+    """Return the fields of a line; a thousand devices share them."""
     entries = []
     for column in columns:
         if column.source is not None:
             key, _, inner = column.source.replace("{}", phase).partition(".")
             entries.append(_Entry(column.name, key, inner, _ENCODERS[column.type]))
-    head = ",".join((measurement.name, *(f"{tag}={escaped(tags[tag])}" for tag in measurement.tags)))
-    origin = any(column.name == "origin" for column in columns)
-    return _Row(measurement.stream, head, tuple(entries), origin)
+    return tuple(entries)
 
 
 def component_lines(device: str, key: str) -> ComponentLines:
@@ -205,7 +217,7 @@ def component_lines(device: str, key: str) -> ComponentLines:
     return ComponentLines(device, kind, str(number))
 
 
-def record_lines(device: str, key: str, record: Record, origin: str) -> Iterator[Lines]:
+def record_lines(device: str, key: str, record: Record, origin: str) -> Sequence[Lines]:
     """Return the lines of a meter's record; `key` is the component that told it, such as `emdata:0`."""
     kind, _, channel = key.partition(":")
     lines = _records(device, f"record {kind.removesuffix('data')}", channel)

@@ -14,9 +14,9 @@ from .devices import Devices
 from .history import History
 from .leases import Leases
 from .pipeline import Pipeline
-from .state_file import StateFile
 from .rollups import Rollups
 from .spool import Stream
+from .state_file import StateFile
 from .vitals import Vitals
 
 _LOGGER = structlog.get_logger(__name__)

@@ -169,6 +169,11 @@ class Stage:
         return next((shelly.other_road() for shelly in self.shellys if host in shelly.hosts), NoRoad())
 
 
+def event_of(device_id: str) -> Json:
+    """What a device of that name might tell."""
+    return {"src": device_id, "method": "NotifyStatus", "params": {"ts": NOW, "switch:0": {"output": True}}}
+
+
 async def until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
     """Wait in virtual time."""
     async with asyncio.timeout(within_s):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shelly_exporter import exporter as module
+from shelly_exporter import rounds
 from shelly_exporter.cluster_errors import ClusterError
 from shelly_exporter.exporter import Exporter
 from shelly_exporter.pipeline import Pipeline
@@ -107,6 +109,15 @@ async def test_without_a_broker_and_a_store_it_says_so(tmp_path: Path) -> None:
     assert all(task.cancelled() for task in exporter.running)
     (point,) = [point for point in points_of(waiting(settings, Stream.RAW)) if point.measurement == "exporter"]
     assert (point.fields["broker"], point.fields["errors"] > 0) == (False, True)
+
+
+async def test_what_is_not_committed_yet_is_kept_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "LAST_S", 0.05)
+    settings = settings_for(tmp_path, None)
+    settings = replace(settings, spool=replace(settings.spool, commit_ms=3_600_000))
+    async with Exporter(settings):
+        pass
+    assert [point.measurement for point in points_of(waiting(settings, Stream.RAW))] == ["exporter"]
 
 
 async def test_one_directory_is_for_one_exporter(tmp_path: Path) -> None:

@@ -80,6 +80,9 @@ async def test_what_comes_together_is_committed_together(desk: Desk) -> None:
             desk.pipeline.settle(Receipt(1, mid))
         desk.pipeline.put(Stream.COUNTERS, b"emdata a=1 1")
         await desk.acknowledged_all(1, 2, 3, 4, 5)
+        await asyncio.sleep(5 * COMMIT_S)
+    # Neither is anything committed again, nor is nothing.
+    await desk.pipeline.flush()
     (append,) = desk.spool.appends
     assert append[Stream.RAW] == [b"em a=%d 1\nem b=1 1" % mid for mid in range(1, 6)]
     assert append[Stream.COUNTERS] == [b"emdata a=1 1"]

@@ -18,10 +18,10 @@ from shelly_exporter.history import History
 from shelly_exporter.leases import Leases
 from shelly_exporter.pipeline import Pipeline
 from shelly_exporter.registry import Known, introduce
-from shelly_exporter.state_file import StateFile
 from shelly_exporter.rollups import Rollups, Series
-from shelly_exporter.rounds import HEARD_S, Rounds
+from shelly_exporter.rounds import HEARD_S, Rounds, Stores
 from shelly_exporter.spool import Stream
+from shelly_exporter.state_file import StateFile
 from shelly_exporter.vitals import Vitals
 from tests.exporter.held_spool import HeldSpool
 from tests.stack.processes import wait_until
@@ -38,7 +38,7 @@ class Office:
         self.spool = HeldSpool()
         self.pipeline = Pipeline(self.spool, commit_s=0.001, acknowledge=lambda _receipts: None)
         self.rollups = Rollups(ZoneInfo("Europe/Berlin"))
-        self.stores = {name: StateFile(directory / f"{name}.json") for name in ("rollups", "devices", "history")}
+        self.stores = Stores.in_directory(directory)
         info = introduce(ID)
         assert info is not None
         self.known = Known(info=info, prefix="house/meter", heard_ts=HEARD_S * 10)
@@ -50,11 +50,9 @@ class Office:
             cast("Devices", SimpleNamespace(known={ID: self.known})),
             self.pipeline,
             self.rollups,
-            self.stores["rollups"],
-            self.stores["devices"],
             cast("Leases", SimpleNamespace(share=self._share)),
             cast("History", SimpleNamespace(state=lambda: dict(self.minutes))),
-            self.stores["history"],
+            self.stores,
         )
 
     def _tell(self, ts: float) -> Iterator[bytes]:
@@ -65,9 +63,16 @@ class Office:
     async def _share(self) -> None:
         self.shared += 1
 
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files by their names."""
+        return {
+            store.path.stem: store.path for store in (self.stores.rollups, self.stores.registry, self.stores.history)
+        }
+
     def saved(self, name: str) -> Any:
         """What a file says; `None` if there is none."""
-        path = self.stores[name].path
+        path = self.paths[name]
         return json.loads(path.read_text()) if path.exists() else None
 
     def grow(self, energy_wh: float) -> None:
@@ -159,7 +164,7 @@ async def test_nothing_is_written_without_news(office: Office) -> None:
         office.grow(1000.0)
         office.minutes = {"minutes": 1}
         await office.rounds.last()
-        before = {store.path: store.path.stat().st_ino for store in office.stores.values()}
+        before = {path: path.stat().st_ino for path in office.paths.values()}
         appends = len(office.spool.lines(Stream.COUNTERS))
         # To be heard again within the hour is no news, either.
         office.known.heard_ts += HEARD_S / 2
@@ -169,7 +174,7 @@ async def test_nothing_is_written_without_news(office: Office) -> None:
         office.known.heard_ts += HEARD_S
         await office.rounds.last()
         assert office.saved("devices")[ID]["heard_ts"] == office.known.heard_ts
-        assert office.stores["rollups"].path.stat().st_ino == before[office.stores["rollups"].path]
+        assert office.paths["rollups"].stat().st_ino == before[office.paths["rollups"]]
 
 
 async def test_the_end_does_not_wait_for_a_full_spool(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -336,7 +336,7 @@ async def test_a_store_that_stays_without_a_bucket_is_not_said_to_work(world: Wo
     world.keep(b"em x=1 1")
     async with running(world.sender):
         await wait_until(lambda: world.empty, 5, "the spool is empty")
-    assert pauses == [1, 2, 4, 8, 16]
+    assert pauses == [1, 2, 4, 8, 15]
     assert world.target.prepared == 6
 
 

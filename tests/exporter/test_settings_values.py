@@ -103,7 +103,7 @@ WRONG = [
     ("influxdb.batch_s", "0", "0 is no duration: give seconds from 0.05 to 60"),
     ("influxdb.batch_s", "nan", "'nan' is no duration: give seconds from 0.05 to 60"),
     ("influxdb.batch_s", "1s", "'1s' is no duration: give seconds from 0.05 to 60"),
-    ("spool.max_mib", "1", "1 is no number of MiB: give a number from 32 to 1048576"),
+    ("spool.max_mib", "1", "1 is no number of MiB: give a number from 64 to 1048576"),
     ("spool.commit_ms", "5001", "5001 is no number of milliseconds: give a number from 1 to 5000"),
     ("log.format", "xml", "'xml' is no log format: give one of console, json"),
     ("log.level", "trace", "'trace' is no log level: give one of debug, info, warning, error"),

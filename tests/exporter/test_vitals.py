@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shelly_core import Level
+from shelly_exporter import vitals as module
 from shelly_exporter.broker import Broker
 from shelly_exporter.cluster import Cluster
 from shelly_exporter.pipeline import Pipeline
@@ -142,16 +143,21 @@ async def test_a_disk_that_does_not_answer_ends_nothing(tmp_path: Path, monkeypa
 
 
 @virtual_time
-async def test_lines_that_were_given_up(tmp_path: Path) -> None:
+async def test_lines_that_were_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with whole(tmp_path) as parts:
         parts.spool._streams[Stream.RAW].lost["quota"] += 7
         assert parts.hop("spool")["details"]["lost_lines"] == {"quota": 7}
         parts.pipeline.traffic.given_up = 5
         assert parts.hop("spool")["details"]["lost_lines"] == {"quota": 7, MEMORY: 5}
+        assert parts.hop("spool")["level"] == Level.DEGRADED
+        assert "12 lines were given up since the start (quota, memory)" in parts.hop("spool")["reason"]
         assert parts.metrics()["spool_lost_lines_total", "quota", "raw"] == 7
         assert parts.metrics()["spool_lost_lines_total", MEMORY, "raw"] == 5
         assert parts.points()["attic"].fields["errors"] == 12
         assert parts.points()["attic"].fields["errors"] == 0
+        # Ten minutes later it is history, until there is more of it.
+        monkeypatch.setattr(module, "RECENT_S", 0.0)
+        assert (parts.hop("spool")["level"], parts.hop("spool")["reason"]) == (Level.OK, None)
         parts.pipeline.problem = "no room"
         assert (parts.vitals.report()["status"], parts.hop("spool")["reason"]) == ("down", "no room")
 

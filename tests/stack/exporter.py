@@ -91,10 +91,14 @@ class Exporter:
         """End at once, as a crash would."""
         await self.process.kill()
 
-    def reload(self, **sections: Mapping[str, Any]) -> None:
-        """Change the settings and let it read them again."""
+    def reconfigure(self, **sections: Mapping[str, Any]) -> None:
+        """Change the settings, for the next start."""
         for section, values in sections.items():
             self._settings[section] = {**self._settings.get(section, {}), **values}
+
+    def reload(self, **sections: Mapping[str, Any]) -> None:
+        """Change the settings and let it read them again."""
+        self.reconfigure(**sections)
         self.write_settings()
         self.process.send(signal.SIGHUP)
 
