@@ -21,6 +21,8 @@ async def run(settings: Settings, reload: Callable[[], Settings]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, signals.put_nowait, number)
+    proven: Settings | None = None
+    """The settings that it ran with before."""
     while True:
         set_up(settings.log)
         try:
@@ -28,7 +30,12 @@ async def run(settings: Settings, reload: Callable[[], Settings]) -> int:
                 number = await _next_signal(signals, exporter)
         except (SpoolError, SettingsError, ClusterError) as error:
             _LOGGER.critical("Cannot run: %s", error)
-            return 1
+            if proven is None or settings is proven:
+                return 1
+            _LOGGER.warning("The exporter goes on with the old settings")
+            settings = proven
+            continue
+        proven = settings
         if number is not signal.SIGHUP:
             _LOGGER.info("Stopped")
             return 0

@@ -121,6 +121,9 @@ class Devices:
         if worker is not None and not message.retain and worker.mark in message.payload:
             self.counts["taken"] += 1
             worker.receive(message.payload)
+            if worker.waits:
+                worker.defer(message.receipt)
+                return
         else:
             self.counts[self._sort(message)] += 1
         self._settle(message.receipt)

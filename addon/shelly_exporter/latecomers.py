@@ -1,6 +1,6 @@
 """Notifications far too late among others that are in time: either the device's clock was put back, or they are late.
 
-The next status tells which, because it tells what the clock shows; until then, a second at most, they are held. What a
+The next status tells which, because it tells what the clock shows; until then, some seconds at most, they are held. What a
 broker has kept is no such case: it arrives before anything is in time.
 """
 
@@ -11,8 +11,8 @@ from shelly_core import ClockHealth, Update
 
 LATE_S = 30.0
 LIVELY_S = 10.0
-PATIENCE_S = 5.0
-"""How long a status is waited for."""
+PATIENCE_S = 10.0
+"""How long a status is waited for: it is asked for within 5 s, and may take 3 more."""
 MAX_HELD = 200
 
 
@@ -43,9 +43,14 @@ class Latecomers:
         self._held.append(_Held(update, ts + self._correction(), now))
         return True
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is held."""
+        return bool(self._held)
+
     def release(self, *, known: bool) -> Iterator[tuple[Update, float]]:
         """Return what is held, each with its true time, once the clock is `known`, or nobody tells."""
-        if self._held and (known or self._wall() - self._held[0].since > PATIENCE_S):
+        if self._held and (known or self._wall() - self._held[0].since >= PATIENCE_S):
             held, self._held = self._held, []
             correction = self._correction()
             for update, stamp, _ in held:

@@ -14,7 +14,7 @@ _LOGGER = structlog.get_logger(__name__)
 
 AGAIN_S = 1.0
 """How long a full spool is left alone."""
-MAX_HELD_BYTES = 32 * 1024 * 1024
+MAX_HELD_BYTES = {Stream.RAW: 16 * 1024 * 1024, Stream.COUNTERS: 32 * 1024 * 1024}
 """What is kept in memory while the spool is full. The broker stops by itself, readings over HTTP do not."""
 
 
@@ -65,7 +65,7 @@ class Pipeline:
     def put(self, stream: Stream, lines: bytes) -> None:
         """Take one line or several, with line feeds between them, to be kept."""
         pending = self._pending
-        if pending.size > MAX_HELD_BYTES:
+        if pending.size > MAX_HELD_BYTES[stream]:
             self.traffic.given_up += lines.count(b"\n") + 1
             return
         pending.blocks[stream].append(lines)
@@ -144,7 +144,7 @@ class Pipeline:
 
 async def _uninterrupted(spool: Spool, blocks: dict[Stream, list[bytes]]) -> None:
     """Append in a thread, and do not leave before it is done: nobody else may append meanwhile."""
-    appending = asyncio.ensure_future(asyncio.to_thread(spool.append, blocks))
+    appending = asyncio.get_running_loop().run_in_executor(None, spool.append, blocks)
     try:
         await asyncio.wait((appending,))
     except asyncio.CancelledError:

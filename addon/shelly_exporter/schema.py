@@ -129,7 +129,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
             Column("total_current", "total_current", "sum of the currents of all phases", "A"),
             *(Column(f"{phase}_current", f"{phase}_current", f"current of phase {phase}", "A") for phase in PHASES),
             Column("n_current", "n_current", "current of the neutral, if it has a clamp", "A"),
-            Column("n_errors", "n_errors", "errors of the neutral's clamp", type=Type.STRING),
+            _ERRORS._replace(name="n_errors", source="n_errors"),
             _ERRORS,
             _ORIGIN,
         ),
@@ -194,7 +194,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         meaning="A single-phase meter's own record of each minute.",
         kind="record em1",
         stream=Stream.COUNTERS,
-        columns=(*_bare(_RECORDED), _ORIGIN),
+        columns=(*_bare(tuple(column for column in _RECORDED if "fund" not in column.name)), _ORIGIN),
     ),
     Measurement(
         name="switch",
@@ -252,6 +252,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
         name="device",
         meaning="The device itself; what several of its components tell.",
         tags=("device",),
+        stream=Stream.COUNTERS,
         columns=(
             Column("uptime", "sys/uptime", "time since it started", "s"),
             Column("restart_required", "sys/restart_required", "whether it wants a restart", type=Type.BOOLEAN),
@@ -329,7 +330,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
 TAGS = {
     "device": "the device's id, such as `shellypro3em-0cb815fcaf3c`",
     "channel": "the number of the component: `0` in `em:0`",
-    "phase": "`a`, `b`, `c`, or `total`",
+    "phase": "`a`, `b`, `c`; in the rollups also `total`",
     "component": "the kind of component, such as `input`",
     "instance": "the name of the exporter",
     "hour": "hour of the day, `00` to `23`, in the time zone that is set",

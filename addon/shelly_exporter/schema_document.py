@@ -12,7 +12,7 @@ _INTRODUCTION = """\
 Made from the table in `schema.py` by `python -m shelly_exporter.schema_document`; a test compares the two.
 
 - The time of a point is the device's own, in milliseconds; it is corrected if the device's clock is wrong. A meter's
-  record of a minute has the time of the start of that minute.
+  record of a minute has the time of the start of that minute; there is none while the meter's clock is wrong.
 - A point holds what one frame of the device told and nothing else: a relay that tells a new temperature makes a point
   with a temperature. `last()` of a field is its present value.
 - The same frame makes the same point, whatever way it came and however often. InfluxDB keeps one of equal points, so

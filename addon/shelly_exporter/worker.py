@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -30,7 +31,8 @@ from shelly_core import (
 from shelly_core.backoff import Backoff
 from shelly_core.validation import table_of
 
-from .latecomers import Latecomers
+from .broker import Receipt
+from .latecomers import PATIENCE_S, Latecomers
 from .pipeline import Pipeline
 from .points import ComponentLines, component_lines, event_line, line, milliseconds, record_lines
 from .registry import Known
@@ -87,6 +89,8 @@ class Worker:
         """What is in all that the device tells, and in hardly anything of another."""
         self.client = Client(source=around.source, info=known.info, mqtt=mqtt, http=http, wall=around.wall)
         self.client.subscribe(self._take)
+        self._deferred: list[Receipt | None] = []
+        self._patience: asyncio.TimerHandle | None = None
         self._latecomers = Latecomers(lambda: self.client.health().clock, around.wall)
         self._held = asyncio.Event()
         self._released = asyncio.Event()
@@ -116,6 +120,15 @@ class Worker:
         if not self._heard.is_set():
             self._heard.set()
 
+    @property
+    def waits(self) -> bool:
+        """Whether something was told of which no lines are made yet: its message must come again after a crash."""
+        return self._latecomers.waits
+
+    def defer(self, receipt: Receipt | None) -> None:
+        """Acknowledge a message only when all that was told so far has become lines."""
+        self._deferred.append(receipt)
+
     async def call(self, method: str, params: dict[str, Any]) -> Json:
         """Ask the device; raises `ShellyError`."""
         return await self.client.call(method, params)
@@ -134,8 +147,7 @@ class Worker:
                     await self._until_heard(backoff.next_s())
         finally:
             await self.client.close()
-            for late, ts in self._latecomers.release(known=True):
-                self._write(late, ts)
+            self._release(known=True)
 
     async def _connect(self) -> bool:
         try:
@@ -199,10 +211,23 @@ class Worker:
 
     def _take(self, update: Update) -> None:
         """Make lines of what the device told. They are of its time, which it nearly always tells."""
-        for late, ts in self._latecomers.release(known=update.full):
-            self._write(late, ts)
+        self._release(known=update.full)
         if not self._latecomers.hold(update):
             self._write(update, self._around.wall() if update.ts is None else update.ts)
+        elif self._patience is None:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(PATIENCE_S, partial(self._release, known=True))
+
+    def _release(self, *, known: bool) -> None:
+        """Make lines of what was held, and let go of its messages, once the clock is known or nobody tells."""
+        for late, ts in self._latecomers.release(known=known):
+            self._write(late, ts)
+        if not self._latecomers.waits and self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+            for receipt in self._deferred:
+                self._around.pipeline.settle(receipt)
+            self._deferred.clear()
 
     def _write(self, update: Update, ts: float) -> None:
         origin, ts_ms, put = str(update.transport), milliseconds(ts), self._around.pipeline.put

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.benchmarks import core, home_assistant, outage
+from tests.benchmarks import core, exporter, home_assistant, outage
 from tests.benchmarks.report import Section
 from tests.demo.printing import say
 from tests.stack.processes import StackError
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "core": core.benchmark,
     "home-assistant": home_assistant.benchmark,
     "outage": outage.benchmark,
+    "exporter": exporter.benchmark,
 }
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from tests.benchmarks.exporter_rates import Rate, through
 from tests.benchmarks.exporter_stage import DEADLINE_S, raise_stage
 from tests.benchmarks.process_cpu import CpuTime
-from tests.stack.exporter import Exporter
 from tests.stack.processes import StackError, wait_until
 from tests.stack.redis_server import RedisServer
 
@@ -94,9 +93,7 @@ async def group(directory: Path, devices: int, instances: int, count: int) -> Ra
         AsyncExitStack() as running,
     ):
         settings = {"cluster": {"group": GROUP, "redis_url": redis.url}}
-        exporters: list[Exporter] = []
-        for user in users:
-            exporters.append(await running.enter_async_context(stage.exporter(user, settings)))
+        exporters = [await running.enter_async_context(stage.exporter(user, settings)) for user in users]
         await stage.introduce(exporters)
         await stage.all_stored()
         return await through(stage, exporters, count)

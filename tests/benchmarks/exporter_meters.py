@@ -1,4 +1,4 @@
-"""Many Pro 3EM as bytes: what each tells, and what it answers, made from the recorded ones with other ids and numbers."""
+"""Many Pro 3EM as bytes: what each tells and answers, made from recordings with other ids and numbers."""
 
 import json
 import time
@@ -47,7 +47,9 @@ def _reading(number: int) -> str:
         active, apparent = round(volt * ampere * 0.98, 1), round(volt * ampere, 1)
         phases[name] = {"act_power": active, "aprt_power": apparent, "current": ampere, "freq": 50.0, "pf": 0.98}
         phases[name]["voltage"] = volt
-    told = {f"{name}_{field}": value for name, fields in phases.items() for field, value in fields.items()}
+    told: dict[str, float | None] = {
+        f"{name}_{field}": value for name, fields in phases.items() for field, value in fields.items()
+    }
     told["n_current"] = None
     for field, digits in (("act_power", 3), ("aprt_power", 3), ("current", 3)):
         told[f"total_{field}"] = round(sum(fields[field] for fields in phases.values()) + 0.001, digits)
@@ -73,7 +75,7 @@ class Answers:
         self._texts = {method: _minified(path) for method, path in paths.items()}
 
     def to(self, topic: str, payload: bytes) -> bytes | None:
-        """Return the packet that answers a request; `None` where a device would say that it does not know the method."""
+        """Return the packet that answers a request; `None` if the method is not known."""
         request = json.loads(payload)
         text = self._texts.get(request["method"])
         if text is None:

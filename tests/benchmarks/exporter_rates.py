@@ -73,10 +73,19 @@ def _last_change(exporters: Sequence[Exporter], pattern: str, seen: float) -> fl
     return min(seen, max(path.stat().st_mtime for path in paths))
 
 
-async def bare(stage: Stage, count: int) -> Rate:
-    """Blast at the fastest receive loop with the exporter's MQTT client, that counts and acknowledges."""
+async def bare(stage: Stage, count: int, *, paho: bool = False) -> Rate:
+    """Blast at a loop that only receives, of the exporter's MQTT client or of `paho`; see `exporter_bare`."""
     packets = stage.packets(count)
-    argv = (sys.executable, "-m", "tests.benchmarks.exporter_bare", str(stage.broker.port), FLEET, str(len(packets)))
+    which = "paho" if paho else "exporter"
+    argv = (
+        sys.executable,
+        "-m",
+        "tests.benchmarks.exporter_bare",
+        which,
+        str(stage.broker.port),
+        FLEET,
+        str(len(packets)),
+    )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY, *PATHS)))}
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, env=env)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Stage:
         return Exporter(self.directory / name, broker=self.broker, store=self.store.url, user=name, settings=ours)
 
     def packets(self, count: int) -> list[bytes]:
-        """Return about `count` readings, as many of each device, in turn and newer than all before; `blast` them soon."""
+        """Return about `count` readings, as many of each device, newer than all before; `blast` them soon."""
         meters = self.meters
         begin = math.ceil(max(time.time(), self._last_ts + STEP_S) / STEP_S) * STEP_S
         count -= count % len(meters)
@@ -88,7 +89,7 @@ class Stage:
     async def introduce(self, exporters: Sequence[Exporter]) -> None:
         """Let each device tell something, and wait until all are asked and have answered."""
         for exporter in exporters:
-            await wait_until(lambda: _is_subscribed(exporter), DEADLINE_S, "The exporter is connected to the broker")
+            await wait_until(partial(_is_subscribed, exporter), DEADLINE_S, "The exporter is connected to the broker")
         await self.blast(self.packets(len(self.meters)))
         await wait_until(
             lambda: self._all_known(exporters), DEADLINE_S, "The exporter has met all devices", interval_s=0.5
@@ -103,10 +104,14 @@ class Stage:
 
     async def stored(self, since: float = 0.0) -> int:
         """Return how many readings of `em:0` are in the store; of one that is not there completely, nothing counts."""
-        condition = f"WHERE time >= {round(since * 1000)}ms"
-        wide = await self.store.query("shelly", f"SELECT count(total_act_power) FROM em_wide {condition}")
-        phases = await self.store.query("shelly", f"SELECT count(act_power) FROM em {condition} GROUP BY phase")
-        counts = [row["count"] for row in (*wide, *phases)]
+        where = f"WHERE time >= {round(since * 1000)}ms"
+        statements = (
+            f"SELECT count(total_act_power) FROM em_wide {where}",  # noqa: S608
+            f"SELECT count(act_power) FROM em {where} GROUP BY phase",  # noqa: S608
+        )
+        counts: list[int] = [
+            row["count"] for statement in statements for row in await self.store.query("shelly", statement)
+        ]
         return min(counts) if len(counts) == LINES else 0
 
     async def all_stored(self, deadline_s: float = DEADLINE_S) -> float:
@@ -129,7 +134,7 @@ class Stage:
 
 
 async def _is_subscribed(exporter: Exporter) -> bool:
-    return (await exporter.hop("broker"))["level"] == "ok"
+    return bool((await exporter.hop("broker"))["level"] == "ok")
 
 
 @contextlib.asynccontextmanager

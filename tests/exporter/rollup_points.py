@@ -12,6 +12,8 @@ type Points = dict[tuple[str, int], dict[str, float]]
 """By measurement with tags, and Unix seconds."""
 
 A = Series("shellypro3em-3ce90e6ff1a0", 0, "a")
+DAY = "2026-09-21T"
+"""A Monday; Berlin is two hours ahead of UTC."""
 
 
 def rollups(zone: str = "Europe/Berlin", **options: object) -> Rollups:
