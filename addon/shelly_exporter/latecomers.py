@@ -1,7 +1,7 @@
 """Notifications far too late among others that are in time: either the device's clock was put back, or they are late.
 
-The next status tells which, because it tells what the clock shows; until then, some seconds at most, they are held. What a
-broker has kept is no such case: it arrives before anything is in time.
+The next status tells which, because it tells what the clock shows; until then, some seconds at most, they are held.
+What a broker has kept is no such case: it arrives before anything is in time.
 """
 
 from collections.abc import Callable, Iterator

@@ -42,7 +42,8 @@ async def receive(port: int, user: str, password: str, count: int) -> None:
             _tell(begun)
             done.set_result(None)
 
-    settings = Mqtt(host="127.0.0.1", port=port, username=user, password=password, client_id="bare")
+    # Without a session that outlives it: the broker would keep for it what others are sent.
+    settings = Mqtt(host="127.0.0.1", port=port, username=user, password=password, client_id="bare", session_expiry_s=0)
     ready = asyncio.Event()
     broker = Broker(settings, subscriptions={EVENTS: 1}, on_message=take, on_state=lambda _there, _why: ready.set())
     running = asyncio.create_task(broker.run())

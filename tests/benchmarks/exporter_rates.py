@@ -115,11 +115,12 @@ async def mosquitto_sub(stage: Stage, count: int) -> Rate:
         raise StackError("mosquitto_sub is not installed: `apt-get install mosquitto-clients` and start again")
     packets = stage.packets(count)
     login = ("-p", str(stage.broker.port), "-u", FLEET, "-P", stage.broker.password(FLEET))
-    session = (program, *login, "-h", "127.0.0.1", "-i", "mosquitto-sub", "-c", "-q", "1", "-t", EVENTS)
+    subscriber = (program, *login, "-h", "127.0.0.1", "-i", "mosquitto-sub", "-q", "1", "-t", EVENTS)
     log = stage.directory / "mosquitto_sub.log"
-    async with Process("mosquitto_sub", (*session, "-E"), log=log) as subscribing:
+    # A session, so that nothing is missed before it listens.
+    async with Process("mosquitto_sub", (*subscriber, "-c", "-E"), log=log) as subscribing:
         await subscribing.ended()
-    argv = (*session, "-C", str(len(packets)), "-F", "%l")
+    argv = (*subscriber, "-c", "-C", str(len(packets)), "-F", "%l")
     async with Process("mosquitto_sub", argv, log=log, stdout=Path(os.devnull)) as receiving:
         begun = time.monotonic()
         await stage.wire.blast(packets)
@@ -128,6 +129,8 @@ async def mosquitto_sub(stage: Stage, count: int) -> Rate:
             if code := await receiving.ended():
                 raise StackError(f"mosquitto_sub failed with code {code}: {receiving.tail()}")
         received = time.monotonic()
+    async with Process("mosquitto_sub", (*subscriber, "-E"), log=log) as forgetting:
+        await forgetting.ended()
     return Rate(messages=len(packets), published_s=published - begun, stored_s=received - begun)
 
 

@@ -115,7 +115,7 @@ async def test_exporter_and_store_are_killed_together(tmp_path: Path) -> None:
 
 
 def reloaded(line: Line) -> bool:
-    return sum(entry["event"] == "The settings were reloaded" for entry in line.exporter.said()) > 1
+    return [entry["event"] for entry in line.exporter.said()].count("The settings were reloaded") > 1
 
 
 async def test_another_password_at_the_broker(tmp_path: Path) -> None:
