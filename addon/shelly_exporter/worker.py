@@ -211,7 +211,8 @@ class Worker:
 
     def _take(self, update: Update) -> None:
         """Make lines of what the device told. They are of its time, which it nearly always tells."""
-        self._release(known=update.full)
+        if self._patience is not None:
+            self._release(known=update.full)
         if not self._latecomers.hold(update):
             self._write(update, self._around.wall() if update.ts is None else update.ts)
         elif self._patience is None:

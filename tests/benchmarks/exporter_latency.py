@@ -92,41 +92,30 @@ class Proxy:
             self.arrived.append(now)
 
 
-async def measure(stage: Stage, rate: float, seconds: float) -> Latency:
-    """Let the devices tell `rate` readings a second, evenly, to an exporter with its usual settings."""
+async def measure(stage: Stage, seconds: float) -> Latency:
+    """Let each device tell a reading a second to an exporter with its usual settings."""
     proxy = Proxy(stage.broker.port)
     async with proxy.listening(), stage.exporter("exporter", {"mqtt": {"port": proxy.port}}) as exporter:
         await stage.introduce([exporter])
         await stage.all_stored()
         proxy.forget()
-        before = stage.told
-        telling = asyncio.create_task(_tell(stage, rate, seconds))
-        queryable = await _watch(stage, proxy, before, round(rate * seconds))
+        before, count = stage.told, round(len(stage.meters) * seconds)
+        telling = asyncio.create_task(stage.tell(seconds, counters=False))
+        queryable = await _watch(stage, proxy, before, count, seconds + DEADLINE_S)
         await telling
         await wait_until(lambda: len(proxy.durable) == len(proxy.arrived), 5.0, "All is acknowledged")
-    if len(proxy.durable) != round(rate * seconds):
-        raise StackError(f"{len(proxy.durable)} of {rate * seconds:g} readings came by the proxy: look for why")
+    if len(proxy.durable) != count:
+        raise StackError(f"{len(proxy.durable)} of {count} readings came by the proxy: look for why")
     return Latency(durable=proxy.durable, queryable=queryable)
 
 
-async def _tell(stage: Stage, rate: float, seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    packets = stage.packets(round(rate * seconds))
-    stage.told += len(packets)
-    for number, packet in enumerate(packets):
-        await asyncio.sleep(max(0.0, begun + number / rate - loop.time()))
-        stage.wire.publish([packet])
-    await stage.wire.settled()
-
-
-async def _watch(stage: Stage, proxy: Proxy, before: int, count: int) -> list[float]:
+async def _watch(stage: Stage, proxy: Proxy, before: int, count: int, deadline_s: float) -> list[float]:
     """Return how long each reading took until a query found it; they become visible in the order they came."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     found: list[float] = []
     while len(found) < count:
-        if loop.time() - begun > DEADLINE_S:
+        if loop.time() - begun > deadline_s:
             raise StackError(f"Only {len(found)} of {count} readings are in the store: look for why")
         stored = await stage.stored()
         now = loop.time()

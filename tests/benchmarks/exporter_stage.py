@@ -69,21 +69,22 @@ class Stage:
         self.told += len(packets)
         await self.wire.blast(packets)
 
-    async def tell(self, seconds: float) -> None:
-        """Let each device report once a second, as real ones do: not all at once, and its counters once a minute."""
+    async def tell(self, seconds: float, *, counters: bool = True) -> None:
+        """Let each device report once a second, as real ones do: not all at once, and its `counters` once a minute."""
         loop, meters = asyncio.get_running_loop(), self.meters
         begun, at = loop.time(), time.time()
-        for number in range(round(seconds * len(meters))):
+        count = round(seconds * len(meters))
+        self.told += count
+        self._last_ts, self._last_turn = at + seconds, at + seconds - 1.0 - STEP_S
+        for number in range(count):
             due = number / len(meters)
             if (wait := begun + due - loop.time()) > 0:
                 await asyncio.sleep(wait)
             turn, index = divmod(number, len(meters))
             packets = [meters[index].reading(at + due, turn + index, number % MIDS + 1)]
-            if turn % 60 == index % 60:
+            if counters and turn % 60 == index % 60:
                 packets.append(meters[index].counters(at + due, turn, 1))
             self.wire.publish(packets)
-        self.told += round(seconds * len(meters))
-        self._last_ts, self._last_turn = at + seconds, at + seconds - 1.0 - STEP_S
         await self.wire.settled()
 
     async def introduce(self, exporters: Sequence[Exporter]) -> None:
