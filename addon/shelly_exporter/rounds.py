@@ -23,7 +23,8 @@ _LOGGER = structlog.get_logger(__name__)
 
 ROUND_S = 10.0
 FIRST_S = 3.0
-TELEMETRY_ROUNDS = 3
+SLOW_ROUNDS = 3
+"""In one of so many rounds there is telemetry, and all is saved: with a thousand devices that is much."""
 LAST_S = 5.0
 """How long the end waits for a disk that takes nothing."""
 HEARD_S = 3600.0
@@ -75,10 +76,11 @@ class Rounds:
         while True:
             await asyncio.sleep(ROUND_S if turn else FIRST_S)
             turn += 1
-            if turn % TELEMETRY_ROUNDS == 0:
-                self.tell()
-            await self._roll_up()
-            await self._remember()
+            if turn % SLOW_ROUNDS == 1:
+                if turn > 1:
+                    self.tell()
+                await self._roll_up()
+                await self._remember()
             await self._leases.share()
 
     async def last(self) -> None:

@@ -137,7 +137,7 @@ class SpoolSettings:
 
     directory: Path = Path("/var/lib/shelly-exporter")
     max_mib: int = 1024
-    commit_ms: int = 10
+    commit_ms: int = 20
     """How long messages are collected before they are written and acknowledged together."""
     sync: bool = True
     """Whether a write is waited for until it would survive a power cut."""
