@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from .settings import Settings, SettingsError
-from .settings_source import CONFIG_VARIABLE, load
+from .settings.source import CONFIG_VARIABLE, load
 
 _EXAMPLE = Path(__file__).with_name("exporter.example.yaml")
 _INTERRUPTED = 130

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from .cluster_errors import ClusterError
+from .cluster.errors import ClusterError
 from .exporter import Exporter
 from .logs import set_up
 from .settings import Settings, SettingsError

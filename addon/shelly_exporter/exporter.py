@@ -9,11 +9,10 @@ from typing import Any, Self
 import aiohttp
 import structlog
 
-from . import registry
 from .broker import Broker
 from .cluster import Cluster
-from .dead_letters import DeadLetters
-from .devices import Devices
+from .devices import Devices, registry
+from .devices.worker import Surroundings
 from .history import History
 from .leases import Leases
 from .pipeline import Pipeline
@@ -22,11 +21,11 @@ from .rounds import Rounds, Stores
 from .sender import Sender
 from .settings import Settings
 from .spool import Spool, SpoolFullError
+from .spool.dead_letters import DeadLetters
 from .subscriptions import subscriptions
 from .targets import target_for
 from .vitals import Parts, Vitals
 from .web import Web
-from .worker import Surroundings
 
 _LOGGER = structlog.get_logger(__name__)
 

@@ -3,9 +3,8 @@
 import asyncio
 import time
 
-from . import registry
 from .cluster import Cluster
-from .devices import Devices
+from .devices import Devices, registry
 from .pipeline import Pipeline
 from .rollups import Rollups
 from .spool import Stream

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import batched
 from typing import NamedTuple
 
-from .dead_letters import DeadLetters, Letter
+from .spool.dead_letters import DeadLetters, Letter
 from .targets import Refused, Unavailable
 
 _LINES = 500

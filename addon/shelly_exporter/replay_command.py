@@ -6,11 +6,11 @@ from functools import partial
 
 import aiohttp
 
-from .dead_letters import DeadLetters
 from .line_protocol import by_bucket
 from .replay import ReplayResult, replay
 from .settings import Settings
 from .settings import Target as TargetSettings
+from .spool.dead_letters import DeadLetters
 from .targets import Target, target_for
 
 

@@ -9,8 +9,7 @@ from typing import Self
 
 import structlog
 
-from . import registry
-from .devices import Devices
+from .devices import Devices, registry
 from .history import History
 from .leases import Leases
 from .pipeline import Pipeline

@@ -11,7 +11,7 @@ from yarl import URL
 
 from .health import BROKER, DEVICE, SPOOL, TARGET, Level
 from .settings import Settings, Web
-from .settings_schema import label
+from .settings.schema import label
 from .table import printable, table
 
 TIMEOUT_S: Final = 5.0

@@ -15,7 +15,7 @@ from .health import Level
 from .redaction import without_secrets
 from .settings import SettingsError
 from .settings import Web as Settings
-from .settings_schema import label
+from .settings.schema import label
 
 type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from shelly_core.records import Block, Record
-from shelly_exporter.backfill import MINUTE_S, SETTLED_S, Backfill
-from shelly_exporter.coverage import Span
+from shelly_exporter.history.backfill import MINUTE_S, SETTLED_S, Backfill
+from shelly_exporter.history.coverage import Span
 from tests.exporter.minutes import at, minute
 
 PAGE = 6

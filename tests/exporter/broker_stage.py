@@ -16,7 +16,7 @@ from typing import Any
 import aiomqtt
 
 from shelly_exporter.broker import Broker, Message, Receipt
-from shelly_exporter.broker_connection import Connection
+from shelly_exporter.broker.connection import Connection
 from shelly_exporter.settings import Mqtt
 from tests.stack.mosquitto import SYSTEM_PATH, Account
 from tests.stack.mosquitto import Broker as Mosquitto

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from shelly_exporter.local_time import Calendar
+from shelly_exporter.rollups.local_time import Calendar
 
 ZONES = (
     "Europe/Berlin",

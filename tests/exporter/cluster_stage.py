@@ -9,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shelly_exporter.cluster import Cluster
-from shelly_exporter.rendezvous import owner
+from shelly_exporter.cluster.rendezvous import owner
 from shelly_exporter.settings import Cluster as ClusterSettings
 from tests.exporter.cluster_member import FAST
 from tests.stack.processes import wait_until

@@ -12,15 +12,14 @@ import aiohttp
 import pytest
 
 from shelly_core import Client, DeviceInfo, Json, LinkClosedError, LinkError, Signal, Transport
-from shelly_exporter import roads, worker
 from shelly_exporter.broker import Message, Receipt
-from shelly_exporter.devices import Devices
+from shelly_exporter.devices import Devices, roads, worker
+from shelly_exporter.devices.registry import Known
+from shelly_exporter.devices.worker import Surroundings, Worker
 from shelly_exporter.pipeline import Pipeline
-from shelly_exporter.registry import Known
 from shelly_exporter.rollups import Rollups
 from shelly_exporter.settings import Devices as Settings
 from shelly_exporter.spool import Stream
-from shelly_exporter.worker import Surroundings, Worker
 from tests.core.memory_link import NOW, MemoryLink
 from tests.exporter.held_spool import HeldSpool
 from tests.exporter.stored_points import Point, points_of

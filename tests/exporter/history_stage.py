@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from shelly_core import Json, RpcError
-from shelly_exporter.backfill import MINUTE_S
 from shelly_exporter.devices import Devices
 from shelly_exporter.history import History
+from shelly_exporter.history.backfill import MINUTE_S
 from shelly_exporter.pipeline import Pipeline
 from shelly_exporter.spool import Stream
 from tests.exporter.held_spool import HeldSpool

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from shelly_exporter.dead_letters import DeadLetters, Letter
+from shelly_exporter.spool.dead_letters import DeadLetters, Letter
 
 
 def everything(dead_letters: DeadLetters) -> list[Letter]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from shelly_core.records import Record
-from shelly_exporter.backfill import MINUTE_S, Backfill
+from shelly_exporter.history.backfill import MINUTE_S, Backfill
 
 BEGIN = 1_790_000_040
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import override
 
-from shelly_exporter.dead_letters import DeadLetters, Letter, Letters
+from shelly_exporter.spool.dead_letters import DeadLetters, Letter, Letters
 from shelly_exporter.targets import Refused, Unavailable
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shelly_exporter.settings import Settings, SettingsError
-from shelly_exporter.settings_source import load
+from shelly_exporter.settings.source import load
 
 type Write = Callable[[str], Path]
 

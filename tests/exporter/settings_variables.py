@@ -3,7 +3,7 @@
 import pytest
 
 from shelly_exporter.settings import Settings, SettingsError
-from shelly_exporter.settings_source import load
+from shelly_exporter.settings.source import load
 
 FOR_INFLUXDB2 = {"SHELLY_INFLUXDB_ORGANISATION": "home", "SHELLY_INFLUXDB_TOKEN": "t"}
 

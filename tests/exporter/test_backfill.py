@@ -3,8 +3,8 @@
 import pytest
 
 from shelly_core.records import Block
-from shelly_exporter.backfill import SETTLED_S, Backfill
-from shelly_exporter.coverage import Span
+from shelly_exporter.history.backfill import SETTLED_S, Backfill
+from shelly_exporter.history.coverage import Span
 from tests.exporter.minutes import BEGIN, at, met, minute, records
 
 PAGE = 6

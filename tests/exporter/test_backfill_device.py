@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from shelly_core.records import parse_data, parse_records
-from shelly_exporter.backfill import Backfill
+from shelly_exporter.history.backfill import Backfill
 from tests.fidelity.devices import Bench, bench
 from tests.simulator import wire
 

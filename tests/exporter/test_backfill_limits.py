@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shelly_exporter.backfill import DAY_S, KEPT_DAYS, WINDOW_RECORDS, Backfill
-from shelly_exporter.coverage import Span
+from shelly_exporter.history.backfill import DAY_S, KEPT_DAYS, WINDOW_RECORDS, Backfill
+from shelly_exporter.history.coverage import Span
 from tests.exporter.minutes import BEGIN, at, met, minute
 
 KEPT_S = KEPT_DAYS * DAY_S

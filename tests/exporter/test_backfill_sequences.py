@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelly_core.records import FIRST_TS, Record
-from shelly_exporter.backfill import MINUTE_S, SETTLED_S
+from shelly_exporter.history.backfill import MINUTE_S, SETTLED_S
 from tests.exporter.backfill_machine import Machine
 from tests.exporter.minutes import BEGIN, at, met
 

@@ -10,7 +10,7 @@ import pytest
 
 from shelly_core import LinkClosedError
 from shelly_exporter.broker import Message
-from shelly_exporter.buffered_client import BURST_S
+from shelly_exporter.broker.buffered_client import BURST_S
 from shelly_exporter.settings import Protocol
 from tests.exporter.broker_stage import (
     TOPIC,

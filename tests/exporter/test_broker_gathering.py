@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter.broker_connection import GATHER_S
-from shelly_exporter.buffered_client import BufferedClient
+from shelly_exporter.broker.buffered_client import BufferedClient
+from shelly_exporter.broker.connection import GATHER_S
 from tests.exporter.broker_stage import TOPIC, Stage, connected, mosquitto, publish, publisher
 from tests.stack.mosquitto import Broker as Mosquitto
 from tests.stack.processes import wait_until

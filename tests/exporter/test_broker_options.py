@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from shelly_exporter.broker_options import (
+from shelly_exporter.broker.options import (
     connect_properties,
     no_connection,
     no_subscription,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter import broker_connection
 from shelly_exporter.broker import STABLE_S
+from shelly_exporter.broker import connection as broker_connection
 from shelly_exporter.settings import Mqtt, Protocol
 from tests.exporter.broker_stage import (
     EXPORTER,

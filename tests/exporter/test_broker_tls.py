@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter.broker_options import no_connection
+from shelly_exporter.broker.options import no_connection
 from shelly_exporter.settings import Mqtt, Tls
 from tests.exporter.broker_stage import Stage, mosquitto, running, settings_for, tls_mosquitto
 

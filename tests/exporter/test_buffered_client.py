@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 
-from shelly_exporter import buffered_client
-from shelly_exporter.buffered_client import BURST_MESSAGES, NEEDED, READ_BYTES, BufferedClient, Message, Receipt
+from shelly_exporter.broker import buffered_client
+from shelly_exporter.broker.buffered_client import BURST_MESSAGES, NEEDED, READ_BYTES, BufferedClient, Message, Receipt
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 VERSIONS = pytest.mark.parametrize("protocol", [V5, V311])

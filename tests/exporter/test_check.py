@@ -9,7 +9,7 @@ import structlog
 
 from shelly_exporter import check as command
 from shelly_exporter.check import check
-from shelly_exporter.check_steps import Outcome, Step
+from shelly_exporter.check.steps import Outcome, Step
 from shelly_exporter.settings import Cluster, Devices, Kind, Log, LogLevel, Mqtt, Settings, SpoolSettings, Target
 from tests.stack.fleet import DeviceSpec, Fleet
 from tests.stack.influxdb import InfluxServer

@@ -13,11 +13,11 @@ import aiomqtt
 import pytest
 
 from shelly_core import FrameError, LinkTimeoutError, RpcError
-from shelly_exporter import check_broker
 from shelly_exporter.broker import Message
-from shelly_exporter.check_broker import UnconnectedError, Visit
-from shelly_exporter.check_devices import broker_steps
-from shelly_exporter.check_steps import Outcome, Step
+from shelly_exporter.check import broker as check_broker
+from shelly_exporter.check.broker import UnconnectedError, Visit
+from shelly_exporter.check.devices import broker_steps
+from shelly_exporter.check.steps import Outcome, Step
 from shelly_exporter.settings import Devices, Mqtt, Protocol, Settings
 from tests.stack.fleet import DeviceSpec, Fleet
 from tests.stack.mosquitto import HOME_ASSISTANT, Account, Broker, devices_account, home_assistant_account

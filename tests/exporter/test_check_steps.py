@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 
-from shelly_exporter import check_steps
-from shelly_exporter.check_steps import (
+from shelly_exporter.check import steps as check_steps
+from shelly_exporter.check.steps import (
     LITTLE_BYTES,
     MIB,
     Outcome,
@@ -260,6 +260,6 @@ async def test_a_url_that_is_none() -> None:
 
 
 async def test_redis_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "shelly_exporter.cluster_store", None)
+    monkeypatch.setitem(__import__("sys").modules, "shelly_exporter.cluster.store", None)
     step = await redis_step(Cluster(group="home", redis_url="redis://127.0.0.1"))
     assert step == Step("Redis", WRONG, "the library for it is missing", "install shelly-pro[cluster]")

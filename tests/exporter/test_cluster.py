@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shelly_exporter.cluster import DEFAULT_TIMING, Cluster
-from shelly_exporter.rendezvous import owner
+from shelly_exporter.cluster.rendezvous import owner
 from shelly_exporter.settings import Cluster as ClusterSettings
 from tests.exporter.cluster_member import FAST
 from tests.exporter.cluster_stage import DEVICES, PREFIX, TAKEN_OVER_S, Member, group, shared, watched
@@ -307,7 +307,7 @@ def test_a_url_that_is_none(url: str) -> None:
 
 
 def test_the_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "shelly_exporter.cluster_store", raising=False)
+    monkeypatch.delitem(sys.modules, "shelly_exporter.cluster.store", raising=False)
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     with pytest.raises(Exception, match=r"`pip install shelly-pro\[cluster\]`"):
         Cluster(ClusterSettings(redis_url="redis://127.0.0.1"), "one")

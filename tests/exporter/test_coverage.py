@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_exporter.coverage import Coverage, Span
+from shelly_exporter.history.coverage import Coverage, Span
 
 instants = st.integers(0, 60)
 spans = st.lists(st.tuples(instants, instants), max_size=12)

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shelly_exporter import daemon as module
-from shelly_exporter.cluster_errors import ClusterError
+from shelly_exporter.cluster.errors import ClusterError
 from shelly_exporter.settings import Log, LogFormat, Settings, SettingsError
 from shelly_exporter.spool import SpoolError
 from tests.stack.processes import wait_until

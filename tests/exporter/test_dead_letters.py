@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_exporter.dead_letters import DeadLetters, Letter
+from shelly_exporter.spool.dead_letters import DeadLetters, Letter
 from tests.exporter.letters import everything, files, lines_of
 
 CONFLICT = 'field type conflict: input field "x" on measurement "m" is type float, already exists as type integer'

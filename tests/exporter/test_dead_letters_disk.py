@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter.dead_letters import DeadLetters
+from shelly_exporter.spool.dead_letters import DeadLetters
 from tests.exporter.letters import files, lines_of
 
 

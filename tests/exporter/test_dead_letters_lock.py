@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter.dead_letters import DeadLetters
+from shelly_exporter.spool.dead_letters import DeadLetters
 from tests.exporter.letters import files, lines_of
 
 _ADDING = """
 import pathlib, sys
-from shelly_exporter.dead_letters import DeadLetters
+from shelly_exporter.spool.dead_letters import DeadLetters
 dead_letters = DeadLetters(pathlib.Path(sys.argv[1]), 80_000)
 for number in range(300):
     dead_letters.add("bad", [b"m x=%d" % number])

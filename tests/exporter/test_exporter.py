@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from shelly_exporter import exporter as module
 from shelly_exporter import rounds
-from shelly_exporter.cluster_errors import ClusterError
+from shelly_exporter.cluster.errors import ClusterError
 from shelly_exporter.exporter import Exporter
 from shelly_exporter.pipeline import Pipeline
 from shelly_exporter.sender import Sender

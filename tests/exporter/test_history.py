@@ -2,7 +2,7 @@
 
 import json
 
-from shelly_exporter.backfill import Backfill
+from shelly_exporter.history.backfill import Backfill
 from tests.exporter.history_stage import ID, Archive, Meter, archive
 from tests.exporter.minutes import at, met, minute
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_exporter.isolation import Cause, Rejected, deliver
+from shelly_exporter.sender.isolation import Cause, Rejected, deliver
 from shelly_exporter.targets import Refused
 from tests.exporter.memory_store import MemoryStore
 from tests.exporter.mixed_lines import OLDEST, lines

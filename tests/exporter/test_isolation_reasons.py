@@ -2,7 +2,7 @@
 
 import pytest
 
-from shelly_exporter.isolation import REASON_LENGTH, Cause, Rejected, deliver
+from shelly_exporter.sender.isolation import REASON_LENGTH, Cause, Rejected, deliver
 from shelly_exporter.targets import Refused, Unavailable
 from tests.exporter.memory_store import MemoryStore
 from tests.exporter.mixed_lines import OLDEST

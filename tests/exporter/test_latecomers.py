@@ -3,7 +3,7 @@
 import pytest
 
 from shelly_core import ClockHealth, Transport, Update
-from shelly_exporter.latecomers import LATE_S, LIVELY_S, MAX_HELD, PATIENCE_S, Latecomers
+from shelly_exporter.devices.latecomers import LATE_S, LIVELY_S, MAX_HELD, PATIENCE_S, Latecomers
 
 NOW = 1_790_000_000.0
 

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_exporter.local_time import Calendar, Period
+from shelly_exporter.rollups.local_time import Calendar, Period
 from tests.exporter.calendars import CALENDARS, ZONES, unix
 
 

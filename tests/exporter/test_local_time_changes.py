@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shelly_exporter.local_time import Calendar
+from shelly_exporter.rollups.local_time import Calendar
 from tests.exporter.calendars import CALENDARS, unix
 
 

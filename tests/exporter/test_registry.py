@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shelly_core import DeviceInfo
-from shelly_exporter.registry import FORGET_S, Known, introduce, restore, state
+from shelly_exporter.devices.registry import FORGET_S, Known, introduce, restore, state
 from tests.core.payloads import FIXTURE_NAMES, fixture
 
 NOW = 1763989248.0

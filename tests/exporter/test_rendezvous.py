@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_exporter.rendezvous import owner
+from shelly_exporter.cluster.rendezvous import owner
 
 DEVICES = [f"shellypro3em-{number:012x}" for number in range(1000)]
 names = st.text(min_size=1, max_size=8)

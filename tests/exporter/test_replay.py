@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_exporter.dead_letters import DeadLetters, Letter
 from shelly_exporter.replay import replay
+from shelly_exporter.spool.dead_letters import DeadLetters, Letter
 from tests.exporter.replay_stage import MemoryLetters, Store, contents, left, with_letters
 
 

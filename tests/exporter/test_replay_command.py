@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from shelly_exporter import replay_command
-from shelly_exporter.dead_letters import DeadLetters
 from shelly_exporter.replay_command import run_replay
 from shelly_exporter.settings import Kind, Settings, SpoolSettings
 from shelly_exporter.settings import Target as TargetSettings
+from shelly_exporter.spool.dead_letters import DeadLetters
 from shelly_exporter.targets import Denied, Unavailable
 from tests.exporter.replay_stage import Store, left
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shelly_core import LinkClosedError, Signal, Transport
-from shelly_exporter.roads import MqttRoad
+from shelly_exporter.devices.roads import MqttRoad
 
 
 class Signals(list[tuple[Signal, str]]):

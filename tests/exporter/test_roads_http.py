@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 
 from shelly_core import AuthError, LinkClosedError, LinkError, Transport
 from shelly_core.frame import encode_request
-from shelly_exporter.roads import HttpRoad
+from shelly_exporter.devices.roads import HttpRoad
 from tests.core.conftest import device, server, session
 from tests.core.shelly_server import ShellyServer
 from tests.exporter.device_stage import no_signal

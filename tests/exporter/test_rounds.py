@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from shelly_exporter import rounds as module
 from shelly_exporter.devices import Devices
+from shelly_exporter.devices.registry import Known, introduce
 from shelly_exporter.history import History
 from shelly_exporter.leases import Leases
 from shelly_exporter.pipeline import Pipeline
-from shelly_exporter.registry import Known, introduce
 from shelly_exporter.rollups import Rollups, Series
 from shelly_exporter.rounds import HEARD_S, Rounds, Stores
 from shelly_exporter.spool import Stream

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter import segment as segment_module
-from shelly_exporter.segment import Segment
+from shelly_exporter.spool import segment as segment_module
+from shelly_exporter.spool.segment import Segment
 
 
 def test_a_new_segment_is_read_up_to_what_is_committed(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from shelly_exporter.dead_letters import DeadLetters
 from shelly_exporter.sender import Sender
 from shelly_exporter.settings import Kind, Target
 from shelly_exporter.spool import Spool, Stream
+from shelly_exporter.spool.dead_letters import DeadLetters
 from shelly_exporter.targets import target_for
 from tests.exporter.test_sender import Counts
 from tests.stack.influxdb import InfluxServer

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shelly_exporter.settings import Mqtt, Settings
-from shelly_exporter.settings_source import load
+from shelly_exporter.settings.source import load
 from tests.exporter.settings_variables import problems, settings
 
 

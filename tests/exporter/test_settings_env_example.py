@@ -8,8 +8,8 @@ import yaml
 
 import shelly_exporter
 from shelly_exporter.settings import Kind
-from shelly_exporter.settings_schema import ALL_KEYS, SECTIONS, VARIABLES
-from shelly_exporter.settings_source import load
+from shelly_exporter.settings.schema import ALL_KEYS, SECTIONS, VARIABLES
+from shelly_exporter.settings.source import load
 
 FOLDER = Path(shelly_exporter.__path__[0])
 EXAMPLE = FOLDER / "exporter.env.example"

@@ -7,9 +7,9 @@ import yaml
 
 import shelly_exporter
 from shelly_exporter.settings import Settings
-from shelly_exporter.settings_file import read_file
-from shelly_exporter.settings_schema import ALL_KEYS
-from shelly_exporter.settings_source import load
+from shelly_exporter.settings.file import read_file
+from shelly_exporter.settings.schema import ALL_KEYS
+from shelly_exporter.settings.source import load
 
 EXAMPLE = Path(shelly_exporter.__path__[0]) / "exporter.example.yaml"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter.settings_source import load
+from shelly_exporter.settings.source import load
 from tests.exporter.settings_files import Write, settings
 
 

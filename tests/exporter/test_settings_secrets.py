@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shelly_exporter.settings import Devices, SettingsError, Target
-from shelly_exporter.settings_source import load
+from shelly_exporter.settings.source import load
 from tests.exporter.settings_variables import problems, settings
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from shelly_exporter.settings import Kind, LogLevel, Protocol, Settings, SettingsError
-from shelly_exporter.settings_schema import KEYS, SECRETS, VARIABLES, variable
-from shelly_exporter.settings_source import load
+from shelly_exporter.settings.schema import KEYS, SECRETS, VARIABLES, variable
+from shelly_exporter.settings.source import load
 from tests.exporter.settings_wrong_values import WRONG
 
 

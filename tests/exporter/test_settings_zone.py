@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shelly_exporter.settings_zone import system_zone, zone_named, zone_of_variable
+from shelly_exporter.settings.zone import system_zone, zone_named, zone_of_variable
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter.segments import Segments
 from shelly_exporter.spool import Stream
+from shelly_exporter.spool.segments import Segments
 from tests.exporter.spool_stage import numbered, opened, segments, taken
 
 RAW, COUNTERS = Stream.RAW, Stream.COUNTERS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_exporter.spool_block import MAGIC, MAX_BLOCK_BYTES, encode, header_at, lines_in, take, torn_at
+from shelly_exporter.spool.block import MAGIC, MAX_BLOCK_BYTES, encode, header_at, lines_in, take, torn_at
 from tests.exporter.block_lines import appends
 
 EVERYTHING = 10**9

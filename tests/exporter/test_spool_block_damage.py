@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelly_exporter.spool_block import HEADER_BYTES, MAGIC, damage_at, encode, lines_in, take, torn_at
+from shelly_exporter.spool.block import HEADER_BYTES, MAGIC, damage_at, encode, lines_in, take, torn_at
 from tests.exporter.block_lines import appends, lines
 
 EVERYTHING = 10**9

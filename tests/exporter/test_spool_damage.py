@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shelly_exporter.segment import Segment
 from shelly_exporter.spool import Stream
+from shelly_exporter.spool.segment import Segment
 from tests.exporter.spool_stage import numbered, opened, segments, taken
 from tests.exporter.written_blocks import appends, flat, written
 

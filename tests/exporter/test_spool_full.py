@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from shelly_exporter.segment import Segment
 from shelly_exporter.spool import Spool, SpoolFullError, Stream
+from shelly_exporter.spool.segment import Segment
 from tests.exporter.spool_stage import numbered, opened, segments, taken
 
 RAW, COUNTERS = Stream.RAW, Stream.COUNTERS

@@ -7,10 +7,10 @@ import sys
 import aiohttp
 import pytest
 
-from shelly_exporter.influxdb_v1 import InfluxV1
-from shelly_exporter.influxdb_v2 import InfluxV2
 from shelly_exporter.settings import Kind, Target
 from shelly_exporter.targets import DIALECTS, compressed, retentions, target_for
+from shelly_exporter.targets.influxdb_v1 import InfluxV1
+from shelly_exporter.targets.influxdb_v2 import InfluxV2
 from tests.repository.sources import ROOT
 
 
@@ -36,7 +36,8 @@ async def test_every_kind_has_its_target(kind: Kind, cls: type) -> None:
 
 def test_influxdb_1_does_without_the_library() -> None:
     """It takes 30 MB."""
-    code = "import shelly_exporter.sender, shelly_exporter.influxdb_v1, sys; sys.exit('influxdb_client' in sys.modules)"
+    modules = "shelly_exporter.sender, shelly_exporter.targets.influxdb_v1"
+    code = f"import {modules}, sys; sys.exit('influxdb_client' in sys.modules)"
     path = os.pathsep.join(("addon", "custom_components/shelly_pro"))
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, check=True)
 

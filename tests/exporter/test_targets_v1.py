@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from shelly_exporter.influxdb_v1 import InfluxV1
-from shelly_exporter.isolation import Cause, deliver
 from shelly_exporter.line_protocol import escape_tag, quote
+from shelly_exporter.sender.isolation import Cause, deliver
 from shelly_exporter.settings import Kind, Target
 from shelly_exporter.targets import Denied, Missing, Refused, Unavailable
+from shelly_exporter.targets.influxdb_v1 import InfluxV1
 from tests.stack.influxdb import InfluxServer
 
 NOW = int(time.time()) * 1000

@@ -13,10 +13,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from shelly_exporter.influxdb_v2 import InfluxV2
-from shelly_exporter.isolation import Cause, deliver
+from shelly_exporter.sender.isolation import Cause, deliver
 from shelly_exporter.settings import Kind, Target
 from shelly_exporter.targets import Denied, Missing, Refused, Unavailable
+from shelly_exporter.targets.influxdb_v2 import InfluxV2
 from tests.stack.influxdb import InfluxServer
 from tests.stack.processes import free_port
 from tests.stack.v2_proxy import ORGANISATION, V2Proxy

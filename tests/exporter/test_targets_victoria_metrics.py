@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from shelly_exporter.influxdb_v2 import InfluxV2
-from shelly_exporter.isolation import deliver
+from shelly_exporter.sender.isolation import deliver
 from shelly_exporter.settings import Kind, Target
 from shelly_exporter.targets import Unavailable
+from shelly_exporter.targets.influxdb_v2 import InfluxV2
 from tests.stack.processes import wait_until
 from tests.stack.victoria_metrics import VictoriaMetrics
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from shelly_exporter.devices.worker import MAX_COMPONENTS
 from shelly_exporter.points import milliseconds
 from shelly_exporter.spool import Stream
-from shelly_exporter.worker import MAX_COMPONENTS
 from tests.core.virtual_time import virtual_time
 from tests.exporter.device_stage import RELAYS, Shelly, stage
 

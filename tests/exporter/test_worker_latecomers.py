@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shelly_exporter.latecomers import PATIENCE_S
+from shelly_exporter.devices.latecomers import PATIENCE_S
 from tests.core.virtual_time import virtual_time
 from tests.exporter.device_stage import METER, Shelly, Stage, stage
 

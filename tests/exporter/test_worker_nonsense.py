@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shelly_exporter.worker import MAX_COMPONENTS
+from shelly_exporter.devices.worker import MAX_COMPONENTS
 from tests.core.virtual_time import virtual_time
 from tests.exporter.device_stage import METER, RELAYS, Shelly, stage
 

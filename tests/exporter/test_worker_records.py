@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shelly_exporter import worker as module
+from shelly_exporter.devices import worker as module
 from shelly_exporter.points import milliseconds
 from shelly_exporter.rollups import Series
 from shelly_exporter.spool import Stream

@@ -42,7 +42,7 @@ def test_integration_imports_home_assistant_and_its_own_core_only() -> None:
 
 def test_exporter_imports_the_core_and_chosen_libraries_only() -> None:
     chosen = {
-        "aiohttp", "influxdb_client", "orjson", "paho", "prometheus_client", "redis", "structlog", "urllib3",
+        "aiohttp", "influxdb_client", "orjson", "paho", "prometheus_client", "redis", "shelly_exporter", "structlog", "urllib3",
         "voluptuous", "yaml", "yarl",
     }  # fmt: skip
     assert python_files(EXPORTER)

@@ -1,7 +1,7 @@
 """The queue on disk between the broker and the store: what is in it survives kill -9, a power cut and a full disk.
 
 In the directory: `lock`, and for each stream a directory with files `NNNNNNNNNNNN.segment` (see `segment`,
-`spool_block`) and `checkpoint`.
+`block`) and `checkpoint`.
 
 What is synced, and when:
 - a block: one write and one `fdatasync` for each stream of an append, before `append` returns;
@@ -25,10 +25,10 @@ from pathlib import Path
 from threading import Lock
 from typing import NoReturn
 
+from .block import encode
 from .checkpoint import Position
 from .file_lock import take_lock
 from .segments import Batch, Segments
-from .spool_block import encode
 
 __all__ = ["Batch", "Position", "Spool", "SpoolError", "SpoolFullError", "Stream"]
 

@@ -15,9 +15,9 @@ from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-from .influxql import Row, error_of, point_query, rows_of
-from .settings import Target as Settings
-from .targets import (
+from shelly_exporter.settings import Target as Settings
+
+from . import (
     DIALECTS,
     TIMEOUT_S,
     Answer,
@@ -31,6 +31,7 @@ from .targets import (
     retentions,
     unreachable,
 )
+from .influxql import Row, error_of, point_query, rows_of
 
 # Annotated in part only, and what it returns is annotated wrongly here and there.
 _library: Any = influxdb_client

@@ -9,11 +9,11 @@ import aiohttp
 
 from shelly_core import AuthError, DeviceInfo, HttpLink, ShellyError, fetch_info, supported
 from shelly_core.frame import encode_request
+from shelly_exporter.settings import Devices, Settings
+from shelly_exporter.settings.schema import label
 
-from .check_broker import UnconnectedError, Visit
-from .check_steps import Outcome, Step
-from .settings import Devices, Settings
-from .settings_schema import label
+from .broker import UnconnectedError, Visit
+from .steps import Outcome, Step
 
 LISTEN_S: Final = 3.0
 """How long the broker may take to tell what it has kept."""

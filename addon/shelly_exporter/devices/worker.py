@@ -30,16 +30,16 @@ from shelly_core import (
 )
 from shelly_core.backoff import Backoff
 from shelly_core.validation import table_of
+from shelly_exporter.broker import Receipt
+from shelly_exporter.pipeline import Pipeline
+from shelly_exporter.points import ComponentLines, component_lines, event_line, line, milliseconds, record_lines
+from shelly_exporter.rollups import Rollups, Series
+from shelly_exporter.schema import PHASES, TOTAL
+from shelly_exporter.spool import Stream
 
-from .broker import Receipt
 from .latecomers import PATIENCE_S, Latecomers
-from .pipeline import Pipeline
-from .points import ComponentLines, component_lines, event_line, line, milliseconds, record_lines
 from .registry import Known
 from .roads import HttpRoad, MqttRoad
-from .rollups import Rollups, Series
-from .schema import PHASES, TOTAL
-from .spool import Stream
 
 _LOGGER = structlog.get_logger(__name__)
 

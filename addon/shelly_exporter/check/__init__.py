@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final, TextIO
 
-from .check_devices import LISTEN_S, broker_steps
-from .check_steps import Outcome, Step, redis_step, settings_steps, spool_step, target_steps
-from .logs import set_up
-from .redaction import scrubbed
-from .settings import LogLevel, Settings
-from .table import row
+from shelly_exporter.logs import set_up
+from shelly_exporter.redaction import scrubbed
+from shelly_exporter.settings import LogLevel, Settings
+from shelly_exporter.table import row
+
+from .devices import LISTEN_S, broker_steps
+from .steps import Outcome, Step, redis_step, settings_steps, spool_step, target_steps
 
 WIDTHS: Final = (5, 25)
 """Of the columns before the text. Rows are printed as they come, so nobody knows the longest name; an id has 25."""

@@ -5,10 +5,8 @@ from typing import Any
 
 import voluptuous as vol
 
-from . import settings_devices as devices
-from . import settings_values as values
-from .settings import Kind, LogFormat, LogLevel, Protocol
-from .settings_values import Raw, Validator, nearest
+from . import Kind, LogFormat, LogLevel, Protocol, devices, values
+from .values import Raw, Validator, nearest
 
 _port = values.whole("port", 1, 65535)
 _days = values.whole("number of days", 0, 36500)

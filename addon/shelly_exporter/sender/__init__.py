@@ -10,12 +10,12 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from shelly_core.backoff import Backoff
+from shelly_exporter.line_protocol import by_bucket
+from shelly_exporter.settings import Target as Settings
+from shelly_exporter.spool import Batch, Spool, SpoolError, Stream
+from shelly_exporter.targets import Denied, Missing, Target, Unavailable
 
 from .isolation import Cause, Rejected, deliver
-from .line_protocol import by_bucket
-from .settings import Target as Settings
-from .spool import Batch, Spool, SpoolError, Stream
-from .targets import Denied, Missing, Target, Unavailable
 
 _logger = structlog.get_logger()
 

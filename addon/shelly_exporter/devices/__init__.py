@@ -13,11 +13,11 @@ import structlog
 
 from shelly_core import FrameError, LinkClosedError
 from shelly_core.frame import decode_json, encode_request
+from shelly_exporter.broker import Message, Receipt
+from shelly_exporter.settings import Devices as Settings
 
-from .broker import Message, Receipt
 from .registry import Known, introduce
 from .roads import HttpRoad, MqttRoad
-from .settings import Devices as Settings
 from .worker import Surroundings, Worker
 
 _LOGGER = structlog.get_logger(__name__)

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .settings import Cluster, Devices, Kind, Log, Mqtt, Settings, SpoolSettings, Target, Tls, Web
-from .settings_schema import label
-from .settings_zone import system_zone, zone_of_variable
+from . import Cluster, Devices, Kind, Log, Mqtt, Settings, SpoolSettings, Target, Tls, Web
+from .schema import label
+from .zone import system_zone, zone_of_variable
 
 type Values = Mapping[str, Any]
-"""What was given, by key, as `settings_schema.validate` returns it."""
+"""What was given, by key, as `schema.validate` returns it."""
 
 _TLS_FILES = ("ca", "certificate", "key")
 _TLS_PORT = 8883

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from .settings import SettingsError
-from .settings_schema import PATHS, SECRETS, SECTIONS, label
-from .settings_values import Raw
+from . import SettingsError
+from .schema import PATHS, SECRETS, SECTIONS, label
+from .values import Raw
 
 _NOTHING = frozenset({"", "~", "null"})
 _DEEPEST = 5

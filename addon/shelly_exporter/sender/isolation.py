@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from .line_protocol import measurement_of, split_field, time_of
-from .targets import Refused
+from shelly_exporter.line_protocol import measurement_of, split_field, time_of
+from shelly_exporter.targets import Refused
 
 _CONFLICTS = (
     re.compile(

@@ -1,4 +1,4 @@
-"""What the exporter can be told, with every default; `settings_source.load` fills it from file and environment."""
+"""What the exporter can be told, with every default; `source.load` fills it from file and environment."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from .settings_zone import system_zone
+from .zone import system_zone
 
 _WEEK_S = 7 * 24 * 3600
 

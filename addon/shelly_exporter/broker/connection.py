@@ -13,8 +13,10 @@ from paho.mqtt.properties import MQTTException, Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from shelly_core import LinkClosedError
+from shelly_exporter.settings import Mqtt
 
-from .broker_options import (
+from .buffered_client import BufferedClient
+from .options import (
     UNSUPPORTED_VERSION,
     connect_properties,
     no_connection,
@@ -24,9 +26,7 @@ from .broker_options import (
     refusal,
     tls_context,
 )
-from .broker_socket import connected_socket
-from .buffered_client import BufferedClient
-from .settings import Mqtt
+from .sockets import connected_socket
 
 DIAL_S = 10.0
 ANSWER_S = 10.0

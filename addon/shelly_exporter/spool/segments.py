@@ -6,9 +6,9 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from .block import Damage, Run, damage_at, lines_in, take, torn_at
 from .checkpoint import Checkpoint, CheckpointError, Position
 from .segment import Segment, sync_directory
-from .spool_block import Damage, Run, damage_at, lines_in, take, torn_at
 
 _LOGGER = logging.getLogger(__name__)
 

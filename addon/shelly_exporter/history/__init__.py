@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import structlog
 
 from shelly_core import ShellyError, parse_data
+from shelly_exporter.devices import Devices
+from shelly_exporter.devices.worker import Worker
+from shelly_exporter.pipeline import Pipeline
+from shelly_exporter.points import record_lines
 
 from .backfill import Backfill
-from .devices import Devices
-from .pipeline import Pipeline
-from .points import record_lines
-from .worker import Worker
 
 _LOGGER = structlog.get_logger(__name__)
 

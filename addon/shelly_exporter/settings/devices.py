@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import voluptuous as vol
 
-from .settings_values import Raw, has_host, is_address, secret, text, wrong
+from .values import Raw, has_host, is_address, secret, text, wrong
 
 _ID = re.compile(r"[a-z0-9_.-]+")
 _PATTERN = re.compile(r"[a-z0-9_.*?-]+")

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import voluptuous as vol
 
-from .settings_zone import zone_named
+from .zone import zone_named
 
 type Raw = str | Sequence[Raw] | Mapping[str, Raw]
 """A value as it is written; variables give only text."""

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any, Final, Self
 
 from shelly_core import FrameError, Json, LinkTimeoutError, Notification, RpcError, Session
-
-from .broker import Broker, Message
-from .settings import Mqtt
+from shelly_exporter.broker import Broker, Message
+from shelly_exporter.settings import Mqtt
 
 ANSWER_S: Final = 3.0
 _ONLINE = "/online"

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from .settings import Kind
-from .settings import Target as Settings
+from shelly_exporter.settings import Kind
+from shelly_exporter.settings import Target as Settings
 
 TIMEOUT_S = 30.0
 """How long a store may take for a batch."""

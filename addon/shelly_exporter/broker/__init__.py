@@ -12,11 +12,11 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from shelly_core import LinkClosedError
 from shelly_core.backoff import Backoff
+from shelly_exporter.settings import Mqtt
 
-from .broker_connection import BrokerError, Connection, Version, VersionError
-from .broker_options import VERSIONS
 from .buffered_client import BufferedClient, Message, Receipt
-from .settings import Mqtt
+from .connection import BrokerError, Connection, Version, VersionError
+from .options import VERSIONS
 
 __all__ = ["MAX_PAYLOAD_BYTES", "Broker", "Message", "Receipt"]
 

@@ -7,7 +7,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from .settings import Mqtt, Protocol, Tls
+from shelly_exporter.settings import Mqtt, Protocol, Tls
 
 VERSIONS = {
     Protocol.AUTO: (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import voluptuous as vol
 
-from .settings import Settings, SettingsError
-from .settings_file import exposed, read_file
-from .settings_rules import contradictions, doubts, settings_of
-from .settings_schema import SECRET_FILES, VARIABLES, label, unknown_variable, validate
-from .settings_values import Raw, directory, secret
+from . import Settings, SettingsError
+from .file import exposed, read_file
+from .rules import contradictions, doubts, settings_of
+from .schema import SECRET_FILES, VARIABLES, label, unknown_variable, validate
+from .values import Raw, directory, secret
 
 CONFIG_VARIABLE = "SHELLY_CONFIG"
 """Names the file, where no argument does."""

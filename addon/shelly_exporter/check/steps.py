@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 
 import aiohttp
 
-from .cluster_errors import ClusterError
-from .settings import Cluster, Settings, SpoolSettings
-from .settings import Target as TargetSettings
-from .settings_schema import label
-from .targets import DIALECTS, Denied, Missing, Refused, Target, Unavailable, base_url, target_for
+from shelly_exporter.cluster.errors import ClusterError
+from shelly_exporter.settings import Cluster, Settings, SpoolSettings
+from shelly_exporter.settings import Target as TargetSettings
+from shelly_exporter.settings.schema import label
+from shelly_exporter.targets import DIALECTS, Denied, Missing, Refused, Target, Unavailable, base_url, target_for
 
 MIB: Final = 1024 * 1024
 LITTLE_BYTES: Final = 64 * MIB
@@ -109,7 +109,7 @@ async def redis_step(settings: Cluster) -> Step | None:
     if settings.redis_url is None or settings.group is None:
         return None
     try:
-        from .cluster_store import ClusterStore  # noqa: PLC0415  # the library is optional
+        from shelly_exporter.cluster.store import ClusterStore  # noqa: PLC0415  # the library is optional
     except ImportError:
         return Step("Redis", Outcome.WRONG, "the library for it is missing", "install shelly-pro[cluster]")
     try:

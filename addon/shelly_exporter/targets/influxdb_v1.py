@@ -9,9 +9,9 @@ from typing import Any
 
 import aiohttp
 
-from .influxql import Row, error_of, identifier, point_query, rows_of
-from .settings import Target as Settings
-from .targets import (
+from shelly_exporter.settings import Target as Settings
+
+from . import (
     TIMEOUT_S,
     Answer,
     Denied,
@@ -23,6 +23,7 @@ from .targets import (
     retentions,
     unreachable,
 )
+from .influxql import Row, error_of, identifier, point_query, rows_of
 
 _DURATION = re.compile(r"(\d+)h(\d+)m(\d+)s")
 _DAY_S = 86400

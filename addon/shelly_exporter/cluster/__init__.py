@@ -21,12 +21,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .cluster_errors import ClusterError, RedisAwayError
+from shelly_exporter.settings import Cluster as ClusterSettings
+
+from .errors import ClusterError, RedisAwayError
 from .rendezvous import owner
-from .settings import Cluster as ClusterSettings
 
 if TYPE_CHECKING:
-    from .cluster_store import ClusterStore
+    from .store import ClusterStore
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -259,7 +260,7 @@ def _store(settings: ClusterSettings, timing: Timing) -> ClusterStore | None:
     if settings.redis_url is None:
         return None
     try:
-        from .cluster_store import ClusterStore  # noqa: PLC0415  # only who shares needs the library
+        from .store import ClusterStore  # noqa: PLC0415  # only who shares needs the library
     except ModuleNotFoundError as err:
         raise ClusterError(
             "cluster.redis_url is set, but the library for Redis is missing: `pip install shelly-pro[cluster]`, or "
