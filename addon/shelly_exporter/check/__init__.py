@@ -23,7 +23,7 @@ async def check(settings: Settings, out: TextIO | None = None, *, listen_s: floa
     """Print each step as soon as it is done; returns 0 if all is well, 1 if something is wrong.
 
     The exporter may be running meanwhile: neither its session on the broker nor its spool is touched. One point stays
-    in each bucket, in the measurement `check_steps.MEASUREMENT`.
+    in each bucket, in the measurement `steps.MEASUREMENT`.
     """
     stream = sys.stdout if out is None else out
     # All that goes wrong is in the table.
