@@ -24,6 +24,8 @@ _LOGGER = structlog.get_logger(__name__)
 
 BROKER_S = 3.0
 """How long devices wait for the broker before they are asked over HTTP."""
+BROKEN_S = 60.0
+"""How long a device is left alone after an error of ours."""
 MAX_DEVICES = 5_000
 MAX_TOPICS = 10_000
 """Topics of which it is remembered whose they are."""
@@ -254,8 +256,18 @@ class Devices:
         self._by_topic[known.prefix + EVENTS] = worker
         worker.follow_broker(connected=self._broker[0], reason=self._broker[1])
         worker.hold(held=self.holds(device_id))
-        self._tasks.create_task(worker.run(), name=device_id)
+        self._tasks.create_task(_kept_running(worker), name=device_id)
         return worker
+
+
+async def _kept_running(worker: Worker) -> None:
+    """Keep a device connected; what goes wrong with one must not take the others down."""
+    while True:
+        try:
+            await worker.run()
+        except Exception:
+            _LOGGER.exception("An error in the exporter itself: please report it", device=worker.id)
+            await asyncio.sleep(BROKEN_S)
 
 
 def _matches(device_id: str, patterns: tuple[str, ...]) -> bool:
