@@ -28,7 +28,7 @@ LATE_S = 2 * POLL_S
 """How much later than by its polls a value may change: one poll may find the same value."""
 POWER = "em:0-total_act_power"
 JUMP = "counter jump"
-"""Counters are as fast as the clock: in hours of much power they grow faster than a meter can count, and are doubted."""
+"""Counters are as fast as the clock: in hours of much power they grow faster than a meter can count."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
