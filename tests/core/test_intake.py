@@ -114,14 +114,18 @@ def test_a_status_does_not_undo_what_was_told_since_it_was_asked_for() -> None:
     told.wall += 1
     told.told(NOW + 0.5, switch_0={"output": True})
     update = told.answer(asked=NOW + 0.4)
-    assert update == Update(frozenset({"sys"}), (), Transport.HTTP, full=True, ts=NOW + 0.4, told=told.status)
+    assert update == Update(
+        frozenset({"sys"}), (), Transport.HTTP, full=True, ts=NOW + 0.4, told=told.status, asked=True
+    )
     assert told.output is True
     update = told.answer("Switch.GetStatus", told.status["switch:0"], asked=NOW + 0.4, id=0)
     relay = {"switch:0": told.status["switch:0"]}
-    assert update == Update(frozenset(), (), Transport.HTTP, full=False, ts=NOW + 0.4, told=relay)
+    assert update == Update(frozenset(), (), Transport.HTTP, full=False, ts=NOW + 0.4, told=relay, asked=True)
     assert told.output is True
     update = told.answer(asked=NOW + 0.5)
-    assert update == Update(frozenset({"switch:0"}), (), Transport.HTTP, full=True, ts=NOW + 0.5, told=told.status)
+    assert update == Update(
+        frozenset({"switch:0"}), (), Transport.HTTP, full=True, ts=NOW + 0.5, told=told.status, asked=True
+    )
     assert told.output is False
 
 
@@ -265,7 +269,9 @@ def test_the_status_of_a_component_is_taken() -> None:
     told.wall += 1
     update = told.answer("Switch.GetStatus", {"id": 0, "output": True}, id=0)
     output = {"switch:0": {"id": 0, "output": True}}
-    assert update == Update(frozenset({"switch:0"}), (), Transport.HTTP, full=False, ts=NOW + 1, told=output)
+    assert update == Update(
+        frozenset({"switch:0"}), (), Transport.HTTP, full=False, ts=NOW + 1, told=output, asked=True
+    )
     update = told.answer("Sys.GetStatus", {"uptime": 5, "unixtime": int(NOW + 1)})
     assert update is not None
     assert (update.changed, update.full) == (frozenset({"sys"}), False)

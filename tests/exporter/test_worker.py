@@ -88,3 +88,15 @@ async def test_what_a_device_does_not_date_is_of_now() -> None:
         frame = {"method": "NotifyStatus", "params": {"temperature:0": {"tC": 21.5}}}
         world.tell(f"{shelly.prefix}/events/rpc", {"src": shelly.id, **frame})
         assert world.points("temperature")[-1].ts == milliseconds(world.wall())
+
+
+@virtual_time
+async def test_an_answer_never_takes_the_place_of_a_notification() -> None:
+    """Both may be of the same moment; what is told without being asked is told in hundredths of a second."""
+    async with stage(Shelly(METER)) as world:
+        await world.connected(world.shellys[0])
+        answered = {point.ts for point in world.points("em")}
+        assert answered
+        assert {ts % 10 for ts in answered} == {5}
+        world.notify(world.shellys[0], {"em:0": {"id": 0, "a_freq": 49.5}}, ts := round(world.wall(), 2))
+        assert [point.ts for point in world.points("em") if point.fields["freq"] == 49.5] == [round(ts * 1000)]

@@ -232,6 +232,9 @@ class Worker:
 
     def _write(self, update: Update, ts: float) -> None:
         origin, ts_ms, put = str(update.transport), milliseconds(ts), self._around.pipeline.put
+        if update.asked:
+            # Notifications are told in hundredths of a second: an answer never takes the place of one.
+            ts_ms += 5 - ts_ms % 10
         for key, told in update.told.items():
             lines = self._lines.get(key) or self._meet(key)
             if lines is None or type(told) is not dict:

@@ -36,6 +36,8 @@ class Update(NamedTuple):
     full: bool
     ts: float | None
     told: Told
+    asked: bool = False
+    """Whether it is the answer to a question; `ts` is then the time of asking."""
 
 
 class Intake:
@@ -112,7 +114,7 @@ class Intake:
         else:
             applied = device.apply_component(key, result, ts, now)
         told = cast("Told", result if key is None else {key: result})
-        return self._note(applied, transport, full, ts, now, answer.answered, told)
+        return self._note(applied, transport, full, ts, now, answer.answered, told)._replace(asked=True)
 
     def reject_frame(self, error: FrameError, transport: Transport, data: bytes) -> None:
         """Count bytes that are no frame of this device."""
