@@ -114,7 +114,9 @@ async def test_round_after_round(office: Office) -> None:
         going = asyncio.create_task(office.rounds.run())
         await wait_until(lambda: office.shared >= 7, 10, "rounds are made", interval_s=0.005)
         await cancel(going)
-    assert office.told in {office.shared // 3, (office.shared + 1) // 3}
+        await office.pipeline.safe()
+    # In the fourth round and each third after it; the last may have been cut off after it told.
+    assert office.told in {(office.shared - 1) // 3, office.shared // 3}
     assert [line.split(b" ")[1] for line in office.spool.lines()] == [
         field for turn in range(office.told) for field in (b"a=%d" % (turn + 1),) * 2
     ]
