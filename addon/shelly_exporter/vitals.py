@@ -156,13 +156,14 @@ class Vitals:
         broker, devices = self._parts.broker, self._parts.devices
         reason = broker.reason
         if broker.connected and reason is None and now - devices.dropped.at < RECENT_S:
-            reason = "the broker dropped messages, because somebody was too slow or away for too long"
+            reason = "the broker dropped messages, somebody was too slow or away: raise its max_queued_messages"
         counts = {
             **devices.counts,
             "oversized": broker.oversized,
             "failed": broker.failed,
             "stale_receipts": broker.stale_receipts,
             "not_met": devices.not_met,
+            "invented": sum(worker.invented for worker in devices.workers.values()),
         }
         return broker_hop(
             connected=broker.connected,

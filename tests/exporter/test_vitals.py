@@ -21,8 +21,10 @@ async def test_all_is_well(tmp_path: Path) -> None:
         assert [hop["name"] for hop in report["hops"]] == [
             "broker", "spool", "target", f"device:{meter.id}", f"device:{relays.id}",
         ]  # fmt: skip
+        parts.world.devices.workers[meter.id].invented = 4
         counts = parts.hop("broker")["details"]["counts"]
-        assert counts == {**parts.world.devices.counts, "oversized": 1, "failed": 2, "stale_receipts": 3, "not_met": 0}
+        expected = {"oversized": 1, "failed": 2, "stale_receipts": 3, "not_met": 0, "invented": 4}
+        assert counts == {**parts.world.devices.counts, **expected}
         points = parts.points()
         assert points.keys() == {meter.id, relays.id, "attic"}
         assert points[meter.id].fields["level"] == "ok"

@@ -59,6 +59,7 @@ async def test_a_broker_that_drops_messages(tmp_path: Path) -> None:
         hop = parts.hop("broker")
         assert hop["level"] == Level.DEGRADED
         assert "dropped messages" in hop["reason"]
+        assert "max_queued_messages" in hop["reason"]
         assert parts.metrics()["broker_dropped_total",] == 5
         # What is worse is said instead.
         parts.broker.reason = "a subscription is refused"
