@@ -103,7 +103,8 @@ async def test_the_store_wants_another_type_of_one_field(tmp_path: Path) -> None
 
         await wait_until(buried, 30, "What the store refuses is kept as dead letters")
         await line.silence()
-        await line.exporter.drained()
+        # Nothing is on its way any more: what came later would have its other fields dropped below.
+        await line.exporter.stop()
         rows = await line.store.query("shelly", f"SELECT * FROM em WHERE device = '{line.meter.id}'")  # noqa: S608
         stored = [row for row in rows if "current" in row]
         assert len(stored) > 60
@@ -121,7 +122,6 @@ async def test_the_store_wants_another_type_of_one_field(tmp_path: Path) -> None
         rows = await line.store.query("shelly", f"SELECT * FROM em WHERE device = '{line.meter.id}'")  # noqa: S608
         assert len(rows) == len(stored)
         assert all(isinstance(row.get("voltage"), float | int) for row in rows)
-        await line.exporter.stop()
 
 
 def as_line(row: dict[str, Any]) -> str:
