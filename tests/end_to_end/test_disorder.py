@@ -41,7 +41,7 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
     "Twice and late": [{"kind": "duplicate"}, {"kind": "reorder", "hold_s": 10.0}],
     "Damaged": [{"kind": "malformed", "every": 3}],
     "Swollen": [{"kind": "oversized", "every": 2}],
-    "Counter dip": [{"kind": "counter_dip", "wh": 8.0}],
+    "Counter dip": [{"kind": "counter_dip", "wh": 200.0}],
     RESET: [{"kind": "counter_reset"}],
     "Clock ahead": [{"kind": "clock", "skew_s": 7200.0}],
     "Clock behind": [{"kind": "clock", "skew_s": -7200.0}],
