@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -18,9 +17,10 @@ import aiomqtt
 from shelly_exporter.broker import Broker, Message, Receipt
 from shelly_exporter.broker.connection import Connection
 from shelly_exporter.settings import Mqtt
-from tests.stack.mosquitto import SYSTEM_PATH, Account
+from tests.stack.mosquitto import Account
 from tests.stack.mosquitto import Broker as Mosquitto
 from tests.stack.processes import Process, accepts, free_port, wait_until
+from tests.stack.server import program
 
 EXPORTER = "exporter"
 DEVICE = "device"
@@ -80,9 +80,8 @@ async def tls_mosquitto(directory: Path, *, client_certificates: bool) -> AsyncI
 async def _configured(directory: Path, port: int, options: str) -> AsyncIterator[None]:
     configuration = directory / "mosquitto.conf"
     configuration.write_text(f"listener {port} 127.0.0.1\nuser root\nset_tcp_nodelay true\n{options}")
-    program = shutil.which("mosquitto", path=SYSTEM_PATH)
-    assert program is not None
-    async with Process("Mosquitto", (program, "-c", configuration), log=directory / "mosquitto.log") as process:
+    argv = (program("mosquitto"), "-c", configuration)
+    async with Process("Mosquitto", argv, log=directory / "mosquitto.log") as process:
         await process.wait_until(lambda: accepts(port), 10, f"Mosquitto listens on port {port}")
         yield
 

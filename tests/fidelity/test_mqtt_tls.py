@@ -1,7 +1,6 @@
 """MQTT over TLS with the four values of `ssl_ca`, against a real Mosquitto with a certificate of its own authority."""
 
 import datetime as dt
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.fidelity.conftest import RunFleet
-from tests.stack.mosquitto import SYSTEM_PATH
 from tests.stack.processes import Process, accepts, free_port, wait_until
+from tests.stack.server import program
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,8 @@ async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
         "log_dest stderr",
     )
     (tmp_path / "mosquitto.conf").write_text("\n".join(lines) + "\n")
-    program = shutil.which("mosquitto", path=SYSTEM_PATH)
-    assert program is not None, "apt-get install mosquitto"
-    async with Process("Mosquitto", (program, "-c", tmp_path / "mosquitto.conf"), log=tmp_path / "log") as process:
+    argv = (program("mosquitto"), "-c", tmp_path / "mosquitto.conf")
+    async with Process("Mosquitto", argv, log=tmp_path / "log") as process:
         await process.wait_until(lambda: accepts(port), 10, "Mosquitto listens")
         yield Secured(process, port, tmp_path / "ca.pem")
 

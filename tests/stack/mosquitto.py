@@ -1,22 +1,16 @@
 """A real Mosquitto on loopback: nobody without a password, nothing outside an account's own topics."""
 
-import os
 import secrets
-import shutil
 import signal
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, override
 
-from tests.stack.processes import Process, StackError, accepts, free_port, wait_until
+from tests.stack.processes import Process, StackError, wait_until
+from tests.stack.server import Server, program, write_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-# Debian keeps system programs where an ordinary user's PATH does not look.
-SYSTEM_PATH = os.pathsep.join(
-    (os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
-)
 
 HOME_ASSISTANT = "homeassistant"
 DEVICES = "shelly"
@@ -41,11 +35,8 @@ def devices_account() -> Account:
     return Account(user=DEVICES, rules=("readwrite shellies/#", "write +/rpc"))
 
 
-class Broker:
-    """One Mosquitto; files in `directory`. A client may use `<its client id>/#`, a device's client id being its own id.
-
-    The port stays the same over `kill`, `stop` and `start`, so that clients find the broker again.
-    """
+class Broker(Server):
+    """One Mosquitto. A client may use `<its client id>/#`, a device's client id being its own id."""
 
     def __init__(
         self,
@@ -57,55 +48,20 @@ class Broker:
         extra: Sequence[str] = (),
     ) -> None:
         """`extra` are lines for the end of its configuration, such as `max_queued_messages 0`."""
-        self.directory = directory
-        self.port = free_port() if port is None else port
+        super().__init__("Mosquitto", directory, port, (program("mosquitto"), "-c", directory / "mosquitto.conf"))
         chosen = (home_assistant_account(), devices_account()) if accounts is None else accounts
         self.accounts = {account.user: account for account in chosen}
         self._persistence = persistence
         self._extra = tuple(extra)
-        self.process = Process(
-            "Mosquitto", (_program("mosquitto"), "-c", directory / "mosquitto.conf"), log=directory / "mosquitto.log"
-        )
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    @property
-    def host(self) -> str:
-        """The address clients connect to."""
-        return "127.0.0.1"
 
     def password(self, user: str) -> str:
         """Return the password of `user`."""
         return self.accounts[user].password
 
-    async def start(self) -> None:
-        """Write the configuration and start; returns when the broker listens."""
-        await self._write_files()
-        await self.process.start()
-        await self.process.wait_until(lambda: accepts(self.port), 10, f"Mosquitto listens on port {self.port}")
-
-    async def stop(self) -> None:
-        """End orderly: clients see the connection close, retained messages are kept with `persistence`."""
-        await self.process.stop(grace_s=5)
-
-    async def kill(self) -> None:
-        """End at once, as a crash would."""
-        await self.process.kill()
-
-    async def restart(self) -> None:
-        """Stop and start again on the same port."""
-        await self.stop()
-        await self.start()
-
     async def admit(self, account: Account) -> None:
         """Add or replace an account while the broker runs; connected clients stay."""
         self.accounts[account.user] = account
-        await self._write_files()
+        await self.prepare()
         self.process.send(signal.SIGHUP)
 
     async def change_password(self, user: str, password: str | None = None) -> str:
@@ -118,27 +74,19 @@ class Broker:
         await self.admit(replace(self.accounts[user], password=chosen))
         return chosen
 
-    def suspend(self) -> None:
-        """Let the broker hang until `resume`: connections stay open, new ones are accepted by the kernel only."""
-        self.process.suspend()
-
-    def resume(self) -> None:
-        """Let a suspended broker go on."""
-        self.process.resume()
-
-    async def _write_files(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        _write_secret(
+    @override
+    async def prepare(self) -> None:
+        write_secret(
             self.directory / "passwords.new", "".join(f"{a.user}:{a.password}\n" for a in self.accounts.values())
         )
         # Hashes the file in place: a password in the arguments would be readable by every process of the machine.
-        argv = (_program("mosquitto_passwd"), "-U", self.directory / "passwords.new")
+        argv = (program("mosquitto_passwd", "mosquitto"), "-U", self.directory / "passwords.new")
         async with Process("mosquitto_passwd", argv, log=self.directory / "mosquitto_passwd.log") as hashing:
             await wait_until(lambda: not hashing.running, 10, "mosquitto_passwd hashes the password file")
         if hashing.returncode != 0:
             raise StackError(f"mosquitto_passwd failed: {hashing.tail()}")
         (self.directory / "passwords.new").replace(self.directory / "passwords")
-        _write_secret(self.directory / "acl", self._acl())
+        write_secret(self.directory / "acl", self._acl())
         (self.directory / "mosquitto.conf").write_text(self._configuration())
 
     def _acl(self) -> str:
@@ -166,15 +114,3 @@ class Broker:
             *self._extra,
         ]
         return "\n".join(lines) + "\n"
-
-
-def _program(name: str) -> str:
-    if (path := shutil.which(name, path=SYSTEM_PATH)) is None:
-        raise StackError(f"{name} is not installed: `apt-get install mosquitto` (or run scripts/setup) and start again")
-    return path
-
-
-def _write_secret(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(text)
