@@ -9,15 +9,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.demo.app import raise_app
 from tests.demo.check import check
 from tests.demo.dashboard import ICON, URL_PATH, Panel, dashboard, energy_preferences
-from tests.demo.export import FLEET_OPTIONS, raise_export
 from tests.demo.live import live_values
 from tests.demo.printing import say, step
 from tests.stack.fleet import DeviceSpec, SimulatedDevice
 from tests.stack.home_assistant import PASSWORD, USER
 from tests.stack.processes import Process, StackError, free_port
-from tests.stack.stage import Ports, Report, Stage, raise_stage
+from tests.stack.stage import Household, Report, raise_household
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ SPECS = (
     DeviceSpec(model="pro3em-mono", firmware="1.7.5", name="Workshop meters", cadence_s=1),
 )
 HOME_ASSISTANT_PORT = 8123
-MQTT_PORT = 1883
+NO_GRAFANA = "Grafana is not installed here, so its boards are not shown; with a grafana-server on PATH they are."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
     try:
         with _directory(options.config_dir) as directory:
-            return asyncio.run(run(directory, _ports(options.port), only_check=options.check))
+            return asyncio.run(run(directory, _port_for(options.port), only_check=options.check))
     except StackError as error:
         say(f"\n{error}")
         return 1
@@ -78,8 +78,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-async def run(directory: Path, ports: Ports, *, only_check: bool) -> int:
-    """Start everything, then check, or show and wait for Ctrl-C."""
+async def run(directory: Path, port: int, *, only_check: bool) -> int:
+    """Start everything, with Home Assistant at `port`, then check, or show and wait for Ctrl-C."""
     this = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):
         if this is not None:
@@ -87,16 +87,19 @@ async def run(directory: Path, ports: Ports, *, only_check: bool) -> int:
             asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     say("Shelly Pro in Home Assistant and InfluxDB, with virtual devices:")
     async with (
-        raise_stage(directory, SPECS, ports=ports, report=step, options=FLEET_OPTIONS) as stage,
-        raise_export(directory, stage.broker, stage.fleet, report=step) as export,
+        raise_app(directory, SPECS, report=step) as app,
+        raise_household(directory, app.fleet, app.broker, port=port, report=step) as household,
     ):
-        await furnish(stage, stage.fleet.devices, report=step)
+        await furnish(household, household.fleet.devices, report=step)
         if only_check:
-            return 0 if await check(stage, export) else 1
-        say(f"\n{await live_values(stage)}\n")
-        say(f"{export.hints}\n")
-        say(f"Open {stage.home_assistant.url} and log in as {USER}, password {PASSWORD}. Ctrl-C stops everything.")
-        ended = await first_ended(stage.home_assistant.process, export.store.process, export.exporter.process)
+            return 0 if await check(household, app.export) else 1
+        say(f"\n{await live_values(household)}\n")
+        say(f"{app.export.hints}\n")
+        say(NO_GRAFANA if app.boards is None else app.boards)
+        say(f"Open {household.home_assistant.url} and log in as {USER}, password {PASSWORD}. Ctrl-C stops everything.")
+        ended = await first_ended(
+            household.home_assistant.process, app.broker.process, app.export.store.process, app.export.exporter.process
+        )
         raise StackError(f"{ended.name} ended by itself. The end of its log:\n{ended.tail()}")
 
 
@@ -110,16 +113,16 @@ async def first_ended(*processes: Process) -> Process:
     return tasks[done.pop()]
 
 
-async def furnish(stage: Stage, devices: Sequence[SimulatedDevice], *, report: Report) -> None:
+async def furnish(household: Household, devices: Sequence[SimulatedDevice], *, report: Report) -> None:
     """Add `devices` through our config flow and put the first dashboard in place."""
     for device in devices:
         async with report(f"{device.id} at {device.host}:{device.http_port}, through our config flow"):
-            await stage.add_device(device)
+            await household.add_device(device)
     async with report("First dashboard, energy page"):
-        panels = [Panel(title=stage.entries[d.id]["title"], entities=await stage.entities(d)) for d in devices]
-        await stage.client.check_pages()
-        await stage.client.save_dashboard(dashboard(panels), URL_PATH, ICON)
-        await stage.client.save_energy_preferences(energy_preferences(panels))
+        panels = [Panel(title=household.entries[d.id]["title"], entities=await household.entities(d)) for d in devices]
+        await household.client.check_pages()
+        await household.client.save_dashboard(dashboard(panels), URL_PATH, ICON)
+        await household.client.save_energy_preferences(energy_preferences(panels))
 
 
 @contextlib.contextmanager
@@ -131,11 +134,11 @@ def _directory(kept: Path | None) -> Iterator[Path]:
             yield Path(name)
 
 
-def _ports(asked: int | None) -> Ports:
-    home_assistant = free_port(HOME_ASSISTANT_PORT if asked is None else asked)
-    if asked not in {None, home_assistant}:
+def _port_for(asked: int | None) -> int:
+    port = free_port(HOME_ASSISTANT_PORT if asked is None else asked)
+    if asked not in {None, port}:
         raise StackError(f"Port {asked} is taken: stop what listens there, or leave out --port")
-    return Ports(broker=free_port(MQTT_PORT), home_assistant=home_assistant)
+    return port
 
 
 if __name__ == "__main__":

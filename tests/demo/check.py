@@ -12,28 +12,28 @@ if TYPE_CHECKING:
     from tests.demo.export import Export
     from tests.stack.comparison import Comparison, Switching
     from tests.stack.fleet import Fleet
-    from tests.stack.stage import Stage
+    from tests.stack.stage import Household
     from tests.stack.stored import Stored
 
 TRIED_S = 30.0
 
 
-async def check(stage: Stage, export: Export) -> bool:
+async def check(household: Household, export: Export) -> bool:
     """Compare, switch, print what was compared, and return whether everything agrees."""
-    problems = [*await _check_home_assistant(stage), *await check_export(stage.fleet, export)]
+    problems = [*await _check_home_assistant(household), *await check_export(household.fleet, export)]
     for problem in problems:
         say(f"  WRONG  {problem}")
     return not problems
 
 
-async def _check_home_assistant(stage: Stage) -> list[str]:
+async def _check_home_assistant(household: Household) -> list[str]:
     """Print the comparison with Home Assistant and return what is wrong."""
-    values = await compare_values(stage)
-    missing = await fields_without_entity(stage)
-    relays = await switch_relays(stage)
-    after = await compare_values(stage)
-    ways = await ways_to_devices(stage)
-    complaints = stage.home_assistant.complaints("shelly_pro")
+    values = await compare_values(household)
+    missing = await fields_without_entity(household)
+    relays = await switch_relays(household)
+    after = await compare_values(household)
+    ways = await ways_to_devices(household)
+    complaints = household.home_assistant.complaints("shelly_pro")
     say("\nEvery entity against what its device reported:")
     say(table(["device", "component and field", "Home Assistant", "device", ""], [_value_row(v) for v in values]))
     say("\nRelays, both ways and from both sides:")
@@ -78,13 +78,13 @@ async def check_export(fleet: Fleet, export: Export, *, arrival_s: float = ARRIV
     ]
 
 
-async def ways_to_devices(stage: Stage) -> list[dict[str, Any]]:
+async def ways_to_devices(household: Household) -> list[dict[str, Any]]:
     """Return how each device is, once both roads to it have been tried."""
     ways: list[dict[str, Any]] = []
 
     async def tried() -> bool:
         nonlocal ways
-        _, text, _ = await stage.client.get("/api/shelly_pro/health")
+        _, text, _ = await household.client.get("/api/shelly_pro/health")
         ways = json.loads(text)["devices"]
         return all(link["round_trip_s"] is not None for way in ways for link in way["links"].values())
 

@@ -1,29 +1,19 @@
-"""The demo's InfluxDB and the exporter that fills it, beside Home Assistant on the same broker."""
+"""The demo's InfluxDB and the exporter that fills it: what is in there, and whether that is right."""
 
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.stack.exporter import Exporter, exporter_account
-from tests.stack.influxdb import InfluxServer
-from tests.stack.processes import StackError, free_port, wait_until
+from tests.stack.processes import StackError, wait_until
 from tests.stack.stored import Stored, compare_stored
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
+    from tests.stack.exporter import Exporter
     from tests.stack.fleet import Fleet
-    from tests.stack.mosquitto import Broker
-    from tests.stack.stage import Report
+    from tests.stack.influxdb import InfluxServer
 
-INFLUXDB_PORT = 8086
-WEB_PORT = 9433
 ARRIVAL_S = 20.0
 EXAMPLE = "SELECT last(act_power) FROM em GROUP BY phase"
-
-FLEET_OPTIONS = ("--keep-told",)
-"""Without them there is nothing to compare InfluxDB with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,34 +39,12 @@ class Export:
         )
 
 
-@contextlib.asynccontextmanager
-async def raise_export(directory: Path, broker: Broker, fleet: Fleet, *, report: Report) -> AsyncIterator[Export]:
-    """Start InfluxDB and the exporter, with a login of its own, for the devices of `fleet`."""
-    async with contextlib.AsyncExitStack() as running:
-        store = InfluxServer(directory / "influxdb", free_port(INFLUXDB_PORT))
-        async with report(f"InfluxDB at {store.url}"):
-            await running.enter_async_context(store)
-        await broker.admit(exporter_account())
-        exporter = Exporter(
-            directory / "exporter",
-            broker=broker,
-            store=store.url,
-            devices=fleet.devices,
-            settings={"log": {"format": "console", "level": "info"}},
-        )
-        exporter.port = free_port(WEB_PORT)
-        async with report(f"The exporter at http://127.0.0.1:{exporter.port}/health, from the broker to InfluxDB"):
-            await running.enter_async_context(exporter)
-            await exporter.connected()
-        yield Export(store=store, exporter=exporter, since=await _now(fleet))
-
-
 async def compare_export(fleet: Fleet, export: Export, *, arrival_s: float = ARRIVAL_S) -> dict[str, Stored]:
     """Compare InfluxDB with what each device told up to now, and return it by the device's id.
 
     The devices keep talking meanwhile. What was told has `arrival_s` to arrive.
     """
-    until = await _now(fleet)
+    until = await now(fleet)
     found: dict[str, Stored] = {}
 
     async def agree() -> bool:
@@ -89,5 +57,6 @@ async def compare_export(fleet: Fleet, export: Export, *, arrival_s: float = ARR
     return found
 
 
-async def _now(fleet: Fleet) -> float:
+async def now(fleet: Fleet) -> float:
+    """Return the simulator's time."""
     return (await fleet.truth(fleet.devices[0])).ts

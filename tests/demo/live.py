@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tests.demo.printing import table
-from tests.stack.stage import DOMAIN, Stage
+from tests.stack.stage import DOMAIN, Household
 
 if TYPE_CHECKING:
     from tests.stack.hass_client import State
@@ -22,13 +22,13 @@ COLUMNS = {
 }
 
 
-async def live_values(stage: Stage) -> str:
+async def live_values(household: Household) -> str:
     """Return the table, a row for each device of the registry in the order of their names."""
-    names = {device["id"]: device["name_by_user"] or device["name"] for device in await stage.client.devices()}
-    parents = {device["id"]: _parent(device) for device in await stage.client.devices()}
+    names = {device["id"]: device["name_by_user"] or device["name"] for device in await household.client.devices()}
+    parents = {device["id"]: _parent(device) for device in await household.client.devices()}
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    for entity in await stage.client.entities(DOMAIN):
-        state = stage.client.states.get(entity["entity_id"])
+    for entity in await household.client.entities(DOMAIN):
+        state = household.client.states.get(entity["entity_id"])
         if state is not None and (column := _column(entity["unique_id"])):
             found[entity["device_id"]].setdefault(column, shown(state))
 

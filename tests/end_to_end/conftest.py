@@ -22,13 +22,16 @@ WITHOUT_MQTT = DeviceSpec(model="pro3em", firmware="1.7.5", name="No broker", mq
 WITH_PASSWORD = DeviceSpec(model="pro3", firmware="2.0.1", name="Locked", password="open sesame", mqtt=False)
 EXTRA = (WITHOUT_MQTT, WITH_PASSWORD)
 HERE = Path(__file__).parent
+LONGEST = ("test_disorder.py", "test_repairs.py", "test_exporter_outages.py", "test_failover.py", "test_nonces.py")
+"""Begun first, so that no worker is left alone with one of them at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run every test here in the event loop that the stack lives in."""
+    """Run every test here in the event loop that the stack lives in, and the longest files first."""
     for item in items:
         if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")

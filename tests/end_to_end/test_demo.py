@@ -14,11 +14,11 @@ import pytest
 from yarl import URL
 
 from tests.demo.__main__ import SPECS
+from tests.demo.app import raise_app
 from tests.demo.check import check_export
-from tests.demo.export import FLEET_OPTIONS, Export, raise_export
+from tests.demo.export import Export
 from tests.stack import REPOSITORY
 from tests.stack.fleet import Fleet
-from tests.stack.mosquitto import Broker
 from tests.stack.processes import Process, wait_until
 from tests.stack.stage import silent
 
@@ -49,9 +49,8 @@ async def test_the_check_agrees_and_says_what_it_compared(tmp_path: Path) -> Non
 
 
 async def test_the_check_names_what_is_wrong_in_influxdb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    broker = Broker(tmp_path / "mosquitto")
-    fleet = Fleet(tmp_path / "simulator", SPECS[1:], broker=broker, options=FLEET_OPTIONS)
-    async with broker, fleet, raise_export(tmp_path, broker, fleet, report=silent) as export:
+    async with raise_app(tmp_path, SPECS[1:], report=silent) as app:
+        fleet, export = app.fleet, app.export
         wrong, lost = fleet.devices
 
         async def stored() -> bool:

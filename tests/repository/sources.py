@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 INTEGRATION = ROOT / "custom_components" / "shelly_pro"
 CORE = INTEGRATION / "shelly_core"
+APP = ROOT / "addon" / "shelly_app"
+BOARDS = ROOT / "addon" / "shelly_boards"
 EXPORTER = ROOT / "addon" / "shelly_exporter"
 SIMULATOR = ROOT / "tests" / "simulator"
 

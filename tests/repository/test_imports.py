@@ -5,9 +5,19 @@ import sys
 
 import pytest
 
-from tests.repository.sources import CORE, EXPORTER, INTEGRATION, ROOT, SIMULATOR, imported_modules, python_files
+from tests.repository.sources import (
+    APP,
+    BOARDS,
+    CORE,
+    EXPORTER,
+    INTEGRATION,
+    ROOT,
+    SIMULATOR,
+    imported_modules,
+    python_files,
+)
 
-PRODUCT = {"custom_components", "homeassistant", "shelly_core", "shelly_exporter"}
+PRODUCT = {"custom_components", "homeassistant", "shelly_app", "shelly_boards", "shelly_core", "shelly_exporter"}
 
 
 def outside(name: str) -> str | None:
@@ -52,7 +62,21 @@ def test_exporter_imports_the_core_and_chosen_libraries_only() -> None:
         assert tops <= chosen | ours, path
 
 
-@pytest.mark.parametrize("package", ["shelly_core", "shelly_exporter"])
+def test_app_imports_its_boards_and_chosen_libraries_only() -> None:
+    chosen = {"aiohttp", "cryptography", "voluptuous", "yaml"}
+    assert python_files(APP)
+    for path in python_files(APP):
+        tops = {top for name in imported_modules(path) if (top := outside(name))}
+        assert tops <= chosen | {"shelly_app", "shelly_boards"}, path
+
+
+def test_boards_import_nothing_from_outside() -> None:
+    assert python_files(BOARDS)
+    for path in python_files(BOARDS):
+        assert {top for name in imported_modules(path) if (top := outside(name))} <= {"shelly_boards"}, path
+
+
+@pytest.mark.parametrize("package", ["shelly_app", "shelly_boards", "shelly_core", "shelly_exporter"])
 def test_package_imports_without_home_assistant(package: str) -> None:
     blocked = "import sys; sys.modules['homeassistant'] = None; sys.modules['custom_components'] = None; "
     listing = f"import {package}, pkgutil, importlib; "

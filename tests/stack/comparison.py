@@ -10,7 +10,7 @@ from tests.stack.processes import StackError
 if TYPE_CHECKING:
     from tests.stack.fleet import SimulatedDevice, Truth
     from tests.stack.hass_client import State
-    from tests.stack.stage import Stage
+    from tests.stack.stage import Household
 
 AGREE_S = 20.0
 PAUSE_S = 0.2
@@ -66,7 +66,7 @@ class Switching:
         return self.problem is None
 
 
-async def compare_values(stage: Stage, patience_s: float = AGREE_S) -> list[Comparison]:
+async def compare_values(household: Household, patience_s: float = AGREE_S) -> list[Comparison]:
     """Compare every enabled entity of every added device, repeating those that differ until `patience_s` have passed.
 
     A value may change between the two questions, so it agrees with what was reported just before or just after.
@@ -75,11 +75,11 @@ async def compare_values(stage: Stage, patience_s: float = AGREE_S) -> list[Comp
     deadline = loop.time() + patience_s
     results: dict[str, Comparison] = {}
     while True:
-        for device in _added(stage):
-            entities = await stage.entities(device)
-            before = await stage.fleet.truth(device)
-            states = dict(stage.client.states)
-            after = await stage.fleet.truth(device)
+        for device in _added(household):
+            entities = await household.entities(device)
+            before = await household.fleet.truth(device)
+            states = dict(household.client.states)
+            after = await household.fleet.truth(device)
             for name, entity_id in entities.items():
                 if name.startswith(HEALTH):
                     continue  # says how the device is reached: nothing that the device could report
@@ -90,12 +90,12 @@ async def compare_values(stage: Stage, patience_s: float = AGREE_S) -> list[Comp
         await asyncio.sleep(PAUSE_S)
 
 
-async def fields_without_entity(stage: Stage) -> list[str]:
+async def fields_without_entity(household: Household) -> list[str]:
     """Return what the added devices measure and Home Assistant has no entity for, disabled ones counted."""
     return [
         f"{device.id} {name}"
-        for device in _added(stage)
-        for name in measured(await stage.fleet.truth(device)) - set(await stage.entities(device, enabled=False))
+        for device in _added(household)
+        for name in measured(await household.fleet.truth(device)) - set(await household.entities(device, enabled=False))
     ]
 
 
@@ -110,34 +110,34 @@ def measured(truth: Truth) -> set[str]:
     }
 
 
-async def switch_relays(stage: Stage) -> list[Switching]:
+async def switch_relays(household: Household) -> list[Switching]:
     """Switch every relay both ways through Home Assistant, then both ways at the device."""
     results = []
-    for device in _added(stage):
-        for name, entity_id in sorted((await stage.entities(device)).items()):
+    for device in _added(household):
+        for name, entity_id in sorted((await household.entities(device)).items()):
             if name.startswith("switch:") and "-" not in name:
                 number = int(name.removeprefix("switch:"))
-                wanted = stage.client.states[entity_id].state == "off"
+                wanted = household.client.states[entity_id].state == "off"
                 for switch in (switch_in_home_assistant, switch_at_device):
                     for on in (wanted, not wanted):
-                        results += [await switch(stage, device, number, entity_id, on=on)]
+                        results += [await switch(household, device, number, entity_id, on=on)]
     return results
 
 
 async def switch_in_home_assistant(
-    stage: Stage, device: SimulatedDevice, number: int, entity_id: str, *, on: bool
+    household: Household, device: SimulatedDevice, number: int, entity_id: str, *, on: bool
 ) -> Switching:
     """Order by Home Assistant's service; confirmed by the device's ledger and by the entity."""
     word = "on" if on else "off"
-    since = (await stage.fleet.truth(device)).ts
+    since = (await household.fleet.truth(device)).ts
     loop = asyncio.get_running_loop()
     begun = loop.time()
     seconds, problem = None, None
     try:
-        await stage.client.call_service(f"switch.turn_{word}", entity_id)
-        await stage.client.wait_for_state(entity_id, word, SWITCH_S)
+        await household.client.call_service(f"switch.turn_{word}", entity_id)
+        await household.client.wait_for_state(entity_id, word, SWITCH_S)
         seconds = loop.time() - begun
-        problem = await _ledger_problem(stage, device, number, since=since, on=on)
+        problem = await _ledger_problem(household, device, number, since=since, on=on)
     except StackError as error:
         problem = str(error)
     order = f"{word} in Home Assistant"
@@ -145,7 +145,7 @@ async def switch_in_home_assistant(
 
 
 async def switch_at_device(
-    stage: Stage, device: SimulatedDevice, number: int, entity_id: str, *, on: bool
+    household: Household, device: SimulatedDevice, number: int, entity_id: str, *, on: bool
 ) -> Switching:
     """Switch as a person at the device does; the entity has to follow within `LOCAL_SWITCH_S`."""
     word = "on" if on else "off"
@@ -153,8 +153,8 @@ async def switch_at_device(
     seconds, problem = None, None
     begun = loop.time()
     try:
-        await stage.fleet.set_switch(device, number, on)
-        await stage.client.wait_for_state(entity_id, word, LOCAL_SWITCH_S)
+        await household.fleet.set_switch(device, number, on)
+        await household.client.wait_for_state(entity_id, word, LOCAL_SWITCH_S)
         seconds = loop.time() - begun
     except StackError as error:
         problem = str(error)
@@ -163,17 +163,19 @@ async def switch_at_device(
     )
 
 
-async def _ledger_problem(stage: Stage, device: SimulatedDevice, number: int, *, since: float, on: bool) -> str | None:
+async def _ledger_problem(
+    household: Household, device: SimulatedDevice, number: int, *, since: float, on: bool
+) -> str | None:
     """Return what is wrong at the device after an order, None when its relay changed once and is where it should be."""
-    edges = [e for e in await stage.fleet.edges(device, since) if e["kind"] == "switch" and e["id"] == number]
-    output = (await stage.fleet.truth(device)).true[f"switch:{number}"]["output"]
+    edges = [e for e in await household.fleet.edges(device, since) if e["kind"] == "switch" and e["id"] == number]
+    output = (await household.fleet.truth(device)).true[f"switch:{number}"]["output"]
     if [edge["on"] for edge in edges] != [on] or output is not on:
         return f"the device's ledger has {edges or 'no edge'}, its output is {output}"
     return None
 
 
-def _added(stage: Stage) -> list[SimulatedDevice]:
-    return [device for device in stage.fleet.devices if device.id in stage.entries]
+def _added(household: Household) -> list[SimulatedDevice]:
+    return [device for device in household.fleet.devices if device.id in household.entries]
 
 
 def _compare(

@@ -10,7 +10,7 @@ import aiohttp
 import yaml
 
 from tests.stack import REPOSITORY
-from tests.stack.mosquitto import Account, Broker
+from tests.stack.mosquitto import Account
 from tests.stack.processes import Process, free_port, wait_until
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.stack.fleet import SimulatedDevice
+    from tests.stack.home_assistant import Reachable
 
 START_S = 30.0
 PATHS = (REPOSITORY / "addon", REPOSITORY / "custom_components" / "shelly_pro")
@@ -35,7 +36,7 @@ class Exporter:
         self,
         directory: Path,
         *,
-        broker: Broker,
+        broker: Reachable,
         store: str,
         kind: str = "influxdb1",
         user: str = "exporter",

@@ -149,6 +149,15 @@ class Fleet:
             await self._session.close()
         await self.process.stop(grace_s=5)
 
+    async def join(self, device: SimulatedDevice, server: str, user: str, password: str) -> None:
+        """Enter a broker in the device's own settings, over its HTTP API as a person or an app does, and restart it."""
+        config = {"enable": True, "server": server, "user": user, "pass": password, "rpc_ntf": True, "enable_rpc": True}
+        for method, params in (("Mqtt.SetConfig", {"config": config}), ("Shelly.Reboot", {})):
+            url = f"http://{device.host}:{device.http_port}/rpc/{method}"
+            async with aiohttp.ClientSession() as session, session.post(url, json=params) as response:
+                if not response.ok:
+                    raise StackError(f"{device.id} refused {method}: {await response.text()}")
+
     async def connected(self) -> bool:
         """Tell whether every device that has MQTT has reached the broker."""
         told = await self._ask("GET", "/devices")

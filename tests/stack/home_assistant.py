@@ -5,13 +5,13 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import yaml
 
 from tests.stack import REPOSITORY
 from tests.stack.hass_client import HassClient
-from tests.stack.mosquitto import HOME_ASSISTANT, Broker
+from tests.stack.mosquitto import HOME_ASSISTANT
 from tests.stack.onboarding import frontend_is_up, long_lived_token
 from tests.stack.processes import Process, free_port
 
@@ -152,7 +152,20 @@ class HomeAssistant:
         (self.directory / ".storage" / key).write_text(json.dumps(stored))
 
 
-async def set_up_mqtt(client: HassClient, broker: Broker) -> dict[str, Any]:
+class Reachable(Protocol):
+    """A broker, for those who only want to connect."""
+
+    @property
+    def host(self) -> str:
+        """The address clients connect to."""
+
+    port: int
+
+    def password(self, user: str, /) -> str:
+        """Return the password of `user`."""
+
+
+async def set_up_mqtt(client: HassClient, broker: Reachable) -> dict[str, Any]:
     """Connect Home Assistant to `broker` through its own config flow and return the entry."""
     return await client.set_up(
         "mqtt",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.stack.fleet import DeviceSpec, Fleet, SimulatedDevice
-from tests.stack.home_assistant import INTEGRATION, HomeAssistant, set_up_mqtt
+from tests.stack.home_assistant import INTEGRATION, HomeAssistant, Reachable, set_up_mqtt
 from tests.stack.mosquitto import Broker
 
 if TYPE_CHECKING:
@@ -36,10 +36,9 @@ class Ports:
 
 
 @dataclass(kw_only=True)
-class Stage:
-    """The running stack; `entries` by device id."""
+class Household:
+    """Devices and a Home Assistant that knows them; `entries` by device id."""
 
-    broker: Broker
     fleet: Fleet
     home_assistant: HomeAssistant
     client: HassClient
@@ -78,6 +77,13 @@ class Stage:
         return await self.client.wait_for(complete, FIRST_VALUES_S, f"Every entity of {device.id} is available")
 
 
+@dataclass(kw_only=True)
+class Stage(Household):
+    """The running stack, with a broker that tests can do things to."""
+
+    broker: Broker
+
+
 def mac_of(device: SimulatedDevice) -> str:
     """Return the MAC as unique ids spell it."""
     return device.mac.replace(":", "").lower()
@@ -109,9 +115,36 @@ async def raise_stage(
         async with report(f"Virtual devices: {', '.join(spec.model for spec in specs)}"):
             await running.enter_async_context(fleet)
             await fleet.process.wait_until(fleet.connected, 15, "Every device reaches the broker")
+        household = await running.enter_async_context(
+            raise_household(
+                directory,
+                fleet,
+                broker if mqtt else None,
+                port=ports.home_assistant,
+                report=report,
+                settings=settings,
+                custom_components=custom_components,
+            )
+        )
+        yield Stage(broker=broker, fleet=fleet, home_assistant=household.home_assistant, client=household.client)
+
+
+@contextlib.asynccontextmanager
+async def raise_household(
+    directory: Path,
+    fleet: Fleet,
+    broker: Reachable | None,
+    *,
+    port: int | None = None,
+    report: Report = silent,
+    settings: dict[str, Any] | None = None,
+    custom_components: Sequence[Path] = (),
+) -> AsyncIterator[Household]:
+    """Start Home Assistant for devices that run already, with MQTT set up if there is a `broker`; see `raise_stage`."""
+    async with contextlib.AsyncExitStack() as running:
         home_assistant = HomeAssistant(
             directory / "home-assistant",
-            port=ports.home_assistant,
+            port=port,
             custom_components=(INTEGRATION, *custom_components),
             settings=settings,
         )
@@ -119,10 +152,10 @@ async def raise_stage(
             await running.enter_async_context(home_assistant)
         client = await running.enter_async_context(home_assistant.client())
         await _forget_entries(client)
-        if mqtt:
+        if broker is not None:
             async with report("MQTT in Home Assistant, through its config flow"):
                 await set_up_mqtt(client, broker)
-        yield Stage(broker=broker, fleet=fleet, home_assistant=home_assistant, client=client)
+        yield Household(fleet=fleet, home_assistant=home_assistant, client=client)
 
 
 async def _forget_entries(client: HassClient) -> None:

@@ -171,8 +171,8 @@ class V2Proxy:
             return _refusal(404, "not found", "bucket not found")
         if not self.may_patch:
             return _refusal(403, "forbidden", "insufficient permissions for write")
-        rules = (await request.json())["retentionRules"]
-        bucket.retention_s = rules[0]["everySeconds"] if rules else 0
+        if rules := (await request.json())["retentionRules"]:  # without, the bucket stays as it is
+            bucket.retention_s = rules[0]["everySeconds"]
         duration = f"{bucket.retention_s}s" if bucket.retention_s else "INF"
         await self._influx.query("", f'ALTER RETENTION POLICY "autogen" ON "{bucket.name}" DURATION {duration}')
         return web.json_response(bucket.document())

@@ -153,7 +153,8 @@ class InfluxV2:
     def _prepare_bucket(self, name: str, days: int) -> list[str]:
         """Find or create a bucket and its mapping; blocking."""
         api = self._client.buckets_api()
-        rules = [_library.BucketRetentionRules(type="expire", every_seconds=days * _DAY_S)] if days else []
+        # No rule at all would leave what is; 0 seconds are for ever.
+        rules = [_library.BucketRetentionRules(type="expire", every_seconds=days * _DAY_S)]
         command = f"influx bucket create --name {name} --retention {days * 24}h --org {self._settings.organisation}"
         try:
             bucket = self._find_bucket(api, name)

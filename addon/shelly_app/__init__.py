@@ -1,0 +1,1 @@
+"""The app's own logic: from what a person sets to running, configured services."""

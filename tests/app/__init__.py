@@ -1,0 +1,1 @@
+"""The app: options, rendering, broker, gateway, database, services, boards."""

@@ -1,0 +1,1 @@
+"""Grafana's own types, from its npm package, as a judge of the boards."""
