@@ -25,6 +25,8 @@ def main(environ: Mapping[str, str], layout: Layout | None = None) -> int:
     os.umask(0o022)  # services must reach their files through the folders above them
     try:
         setup = asyncio.run(_set_up(environ, Layout() if layout is None else layout))
+        # Before anything is in it, or it would be for the owner of the first file alone.
+        setup.layout.places.run.mkdir(parents=True, exist_ok=True)
         write(render(setup))
     except OptionsError as error:
         return _complain(error.problems)

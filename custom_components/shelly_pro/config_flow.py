@@ -9,6 +9,7 @@ from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import TextSelector, TextSelectorConfig, TextSelectorType
+from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.util.network import is_ipv6_address
 from yarl import URL
@@ -91,6 +92,11 @@ class ShellyProConfigFlow(ConfigFlow, domain=DOMAIN):
         await self._identify(raise_on_progress=True)
         self.context["title_placeholders"] = {"name": self._info.name or self._info.id}
         return await self.async_step_confirm()
+
+    @override
+    async def async_step_hassio(self, discovery_info: HassioServiceInfo) -> ConfigFlowResult:
+        """Handle our app, which tells that it is there: entries are made for devices, so there is nothing to set up."""
+        return self.async_abort(reason="app_found")
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask whether to add the device that was found."""

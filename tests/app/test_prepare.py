@@ -177,7 +177,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path: Path, capsys: p
 def test_a_supervisor_that_does_not_answer_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shelly_app.supervisor.facts._PATIENCE_S", 0.0, raising=False)
+    monkeypatch.setattr("shelly_app.supervisor.facts._PAUSES_S", (0.01,))
     layout = layout_in(tmp_path)
     layout.places.data.mkdir()
     (layout.places.data / "options.json").write_text("{}")

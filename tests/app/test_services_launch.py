@@ -171,6 +171,7 @@ def test_after_quick_ends_it_pauses_and_after_three_the_others_start_without_it(
     assert pauses == [pause]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # threads that other tests have left behind
 def test_s6_is_told_when_the_port_is_open(where: Layout) -> None:
     plan(where, one(ready=free_port()))
     with notification() as (reader, writer), socket.socket() as server:

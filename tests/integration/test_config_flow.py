@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
-from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_HASSIO, SOURCE_USER, SOURCE_ZEROCONF, ConfigFlowResult
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -260,3 +261,9 @@ async def test_new_password_for_another_device(
     flow = await submit(hass, flow, password=PASSWORD)
     assert flow["reason"] == "reauth_successful"
     await hass.async_block_till_done()
+
+
+async def test_the_app_that_announces_itself_needs_nothing(hass: HomeAssistant) -> None:
+    told = HassioServiceInfo(config={"host": "shelly-pro"}, name="Shelly Pro", slug="shelly_pro", uuid="1234")
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_HASSIO}, data=told)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "app_found")
