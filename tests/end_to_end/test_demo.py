@@ -23,6 +23,8 @@ from tests.stack.processes import Process, wait_until
 from tests.stack.stage import silent
 
 DEADLINE_S = 120.0
+ON_ITS_WAY_S = 5.0
+"""What the exporter may need for what a device has just told."""
 
 
 def demo(log: Path, *options: str) -> Process:
@@ -62,7 +64,7 @@ async def test_the_check_names_what_is_wrong_in_influxdb(tmp_path: Path, capsys:
         await write(export, f"em_wide,channel=0,device={wrong.id} total_act_power=-1 {last}")
         await write(export, f"em_wide,channel=0,device={wrong.id} total_act_power=1 {last + 1}")
         await export.store.query("shelly", f"DROP SERIES FROM em1 WHERE device = '{lost.id}'")
-        problems = await check_export(fleet, export, arrival_s=0)
+        problems = await check_export(fleet, export, arrival_s=ON_ITS_WAY_S)
         first, second = problems
         assert f"{wrong.id} in InfluxDB: " in first
         assert "0 lost, 1 differ, 1 extra" in first
