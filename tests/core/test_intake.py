@@ -68,7 +68,9 @@ def test_a_reading_has_the_time_of_the_device() -> None:
     told.wall += 2
     update = told.told(NOW + 1.5, switch_0={"output": True})
     output = {"switch:0": {"output": True}}
-    assert update == Update(frozenset({"switch:0"}), (), Transport.MQTT, full=False, ts=NOW + 1.5, told=output)
+    assert update == Update(
+        frozenset({"switch:0"}), (), Transport.MQTT, full=False, ts=NOW + 1.5, told=output, stamp=NOW + 1.5
+    )
     assert (told.intake.last_reading_ts, told.intake.last_reading_at) == (NOW + 1.5, 2.0)
     assert told.intake.readings == len(told.status) + 1
     # The same once more at another time is a reading of that time, but tells nothing new.
@@ -115,16 +117,25 @@ def test_a_status_does_not_undo_what_was_told_since_it_was_asked_for() -> None:
     told.told(NOW + 0.5, switch_0={"output": True})
     update = told.answer(asked=NOW + 0.4)
     assert update == Update(
-        frozenset({"sys"}), (), Transport.HTTP, full=True, ts=NOW + 0.4, told=told.status, asked=True
+        frozenset({"sys"}), (), Transport.HTTP, full=True, ts=NOW + 0.4, told=told.status, asked=True, stamp=NOW + 0.4
     )
     assert told.output is True
     update = told.answer("Switch.GetStatus", told.status["switch:0"], asked=NOW + 0.4, id=0)
     relay = {"switch:0": told.status["switch:0"]}
-    assert update == Update(frozenset(), (), Transport.HTTP, full=False, ts=NOW + 0.4, told=relay, asked=True)
+    assert update == Update(
+        frozenset(), (), Transport.HTTP, full=False, ts=NOW + 0.4, told=relay, asked=True, stamp=NOW + 0.4
+    )
     assert told.output is True
     update = told.answer(asked=NOW + 0.5)
     assert update == Update(
-        frozenset({"switch:0"}), (), Transport.HTTP, full=True, ts=NOW + 0.5, told=told.status, asked=True
+        frozenset({"switch:0"}),
+        (),
+        Transport.HTTP,
+        full=True,
+        ts=NOW + 0.5,
+        told=told.status,
+        asked=True,
+        stamp=NOW + 0.5,
     )
     assert told.output is False
 
@@ -270,7 +281,7 @@ def test_the_status_of_a_component_is_taken() -> None:
     update = told.answer("Switch.GetStatus", {"id": 0, "output": True}, id=0)
     output = {"switch:0": {"id": 0, "output": True}}
     assert update == Update(
-        frozenset({"switch:0"}), (), Transport.HTTP, full=False, ts=NOW + 1, told=output, asked=True
+        frozenset({"switch:0"}), (), Transport.HTTP, full=False, ts=NOW + 1, told=output, asked=True, stamp=NOW + 1
     )
     update = told.answer("Sys.GetStatus", {"uptime": 5, "unixtime": int(NOW + 1)})
     assert update is not None

@@ -100,3 +100,17 @@ async def test_an_answer_never_takes_the_place_of_a_notification() -> None:
         assert {ts % 10 for ts in answered} == {5}
         world.notify(world.shellys[0], {"em:0": {"id": 0, "a_freq": 49.5}}, ts := round(world.wall(), 2))
         assert [point.ts for point in world.points("em") if point.fields["freq"] == 49.5] == [round(ts * 1000)]
+
+
+@virtual_time
+async def test_no_reading_takes_the_place_of_another_when_the_clock_is_corrected() -> None:
+    """What is known of the clock's error may grow by just what lies between two readings."""
+    shelly = Shelly(METER)
+    async with stage(shelly) as world:
+        await world.connected(shelly)
+        ahead = world.wall() + 3600.0
+        for power_w, ts in ((100.5, ahead), (200.5, ahead + 0.25)):
+            world.notify(shelly, {"em:0": {"id": 0, "a_act_power": power_w}}, ts)
+        told = [point for point in world.points("em") if [*point.fields] == ["act_power"]]
+        now = milliseconds(world.wall())
+        assert [(point.fields["act_power"], point.ts) for point in told] == [(100.5, now), (200.5, now + 1)]

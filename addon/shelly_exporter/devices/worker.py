@@ -38,6 +38,7 @@ from shelly_exporter.schema import PHASES, TOTAL
 from shelly_exporter.spool import Stream
 
 from .latecomers import PATIENCE_S, Latecomers
+from .own_times import OwnTimes
 from .registry import Known
 from .roads import HttpRoad, MqttRoad
 
@@ -92,6 +93,7 @@ class Worker:
         self._deferred: list[Receipt | None] = []
         self._patience: asyncio.TimerHandle | None = None
         self._latecomers = Latecomers(lambda: self.client.health().clock, around.wall)
+        self._own_times = OwnTimes()
         self._held = asyncio.Event()
         self._released = asyncio.Event()
         self._released.set()
@@ -235,6 +237,8 @@ class Worker:
         if update.asked:
             # Notifications are told in hundredths of a second: an answer never takes the place of one.
             ts_ms += 5 - ts_ms % 10
+        if update.stamp is not None and ts != update.stamp:
+            ts_ms = self._own_times.of(ts_ms, update.stamp)
         for key, told in update.told.items():
             lines = self._lines.get(key) or self._meet(key)
             if lines is None or type(told) is not dict:

@@ -38,6 +38,8 @@ class Update(NamedTuple):
     told: Told
     asked: bool = False
     """Whether it is the answer to a question; `ts` is then the time of asking."""
+    stamp: float | None = None
+    """`ts` as the device made it, by its own clock."""
 
 
 class Intake:
@@ -129,6 +131,7 @@ class Intake:
             self._count(rejections)
         if events:
             events = tuple(event for event in events if self._is_fresh(event, wall))
+        stamp = ts
         if ts is not None:
             ts = self.clock.correct(ts)
         if changed or not (rejections or applied.events):
@@ -137,7 +140,7 @@ class Intake:
             self.last_reading_at = now
             if ts is not None:
                 self.last_reading_ts = ts
-        return Update(changed, events, transport, full, ts, said if told is None else told)
+        return Update(changed, events, transport, full, ts, said if told is None else told, stamp=stamp)
 
     def _count(self, rejections: tuple[Rejection, ...]) -> None:
         """Count what was left out, and say so the first time: it may be the device, or limits of ours."""
