@@ -15,8 +15,8 @@ from homeassistant.util.network import is_ipv6_address
 from yarl import URL
 
 from .const import CONF_TOPIC_PREFIX, DEFAULT_PORT, DOMAIN
-from .coordinator import mqtt_topic_prefix
 from .entity import default_title
+from .settings import mqtt_topic_prefix
 from .shelly_core import (
     AuthError,
     Client,

@@ -11,3 +11,6 @@ CONF_TOPIC_PREFIX: Final = "topic_prefix"
 
 DEFAULT_PORT: Final = 80
 MANUFACTURER: Final = "Shelly"
+
+CONF_RATED_POWER: Final = "rated_power_w"
+"""Config entry options: what the load of a relay draws, in watts by component key (`switch:0`), if a person said so."""

@@ -1,36 +1,43 @@
 """One device in Home Assistant: its client, who hears of a change, and what is said when it comes or goes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import override
+from typing import Any, override
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntry, ConfigEntryChange
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import Event as BusEvent
+from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import CONF_TOPIC_PREFIX, DOMAIN, LOGGER
 from .mqtt_link import MqttLink
+from .settings import DeviceSettings, mqtt_topic_prefix
 from .shelly_core import (
     AuthError,
     Client,
     Component,
     Device,
     DeviceMismatchError,
+    Event,
     HttpLink,
+    Json,
     LinkError,
     Policy,
+    RpcError,
     ShellyError,
     Update,
 )
 
 type ShellyProConfigEntry = ConfigEntry[ShellyProCoordinator]
 type Watcher = Callable[[Component | None], None]
+type EventWatcher = Callable[[Event], None]
 
 
 POLICY = Policy()
@@ -49,6 +56,8 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self._source = f"homeassistant-{entry.entry_id.lower()}"
         self._watchers: dict[str, list[Watcher]] = {}
+        self._event_watchers: dict[str, list[EventWatcher]] = {}
+        self.settings = DeviceSettings(self)
         self._ready = False
         self._has_mqtt = self._wants_mqtt()
         self.client = Client(
@@ -85,7 +94,9 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
                 translation_key="no_answer",
                 translation_placeholders=self._no_answer(f"{self.client.health().reason}"),
             )
-        self._ready = True
+        if not self._ready:
+            self._ready = True
+            self.settings.async_start()
         self._follow_mqtt()
         return self.device
 
@@ -95,6 +106,45 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
         watchers = self._watchers.setdefault(key, [])
         watchers.append(watcher)
         return partial(watchers.remove, watcher)
+
+    @callback
+    def async_watch_events(self, key: str, watcher: EventWatcher) -> CALLBACK_TYPE:
+        """Call `watcher` with each event of component `key`, as `input:0`, until the returned function is called."""
+        watchers = self._event_watchers.setdefault(key, [])
+        watchers.append(watcher)
+        return partial(watchers.remove, watcher)
+
+    async def async_call(self, method: str, params: Mapping[str, Any] | None = None) -> Json:
+        """Ask the device for something that does no harm if it is done twice. Raises `HomeAssistantError`."""
+        with self.command_errors():
+            return await self.client.call(method, params)
+
+    @contextmanager
+    def command_errors(self) -> Iterator[None]:
+        """Raise what the core raises as an error for the person who gave a command."""
+        try:
+            yield
+        except AuthError as err:
+            self.config_entry.async_start_reauth(self.hass)
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="invalid_auth") from err
+        except RpcError as err:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="refused", translation_placeholders={"error": err.message}
+            ) from err
+        except ShellyError as err:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="not_confirmed", translation_placeholders={"error": str(err)}
+            ) from err
+
+    @callback
+    def async_show_info(self) -> None:
+        """Show who the device is now: its firmware may be another."""
+        registry = dr.async_get(self.hass)
+        mac = f"{self.config_entry.unique_id}"
+        found = registry.async_get_device_by_identifier((DOMAIN, mac), config_entry_id=self.config_entry.entry_id)
+        if found is not None:
+            registry.async_update_device(found.id, sw_version=self.device.info.firmware)
+        self.async_update_listeners()
 
     async def async_disconnect(self) -> None:
         """Close the links to the device."""
@@ -107,6 +157,11 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
             component = self.device.get(key)
             for watcher in self._watchers[key]:
                 watcher(component)
+        for event in update.events:
+            for event_watcher in self._event_watchers.get(event.component, ()):
+                event_watcher(event)
+        if self._ready:
+            self.settings.async_handle_update(update)
 
     @callback
     def _handle_links(self) -> None:
@@ -140,7 +195,7 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
                 self.hass, self.client.replace_mqtt(link), f"{self.name} with or without MQTT"
             )
 
-    async def _handle_stop(self, _event: Event) -> None:
+    async def _handle_stop(self, _event: BusEvent) -> None:
         await self.client.close()
 
     async def _follow_topic_prefix(self) -> None:
@@ -196,12 +251,3 @@ class ShellyProCoordinator(DataUpdateCoordinator[Device]):
                 translation_placeholders=self._no_answer(str(err)),
                 retry_after=err.retry_after_s if isinstance(err, LinkError) else None,
             ) from err
-
-
-def mqtt_topic_prefix(device: Device) -> str | None:
-    """Return the prefix of a device's MQTT topics; `None` while its MQTT, or what we need of it, is switched off."""
-    config = device.config.get("mqtt", {})
-    if not (config.get("enable") and config.get("rpc_ntf", True) and config.get("enable_rpc", True)):
-        return None
-    topic_prefix = config.get("topic_prefix")
-    return topic_prefix if isinstance(topic_prefix, str) else device.info.id

@@ -1,7 +1,8 @@
 """What every entity shares: its device, its component, and when it is available."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import override
+from typing import Any, override
 
 from homeassistant.const import CONF_HOST, CONF_PORT, EntityCategory
 from homeassistant.core import callback
@@ -66,6 +67,34 @@ class ShellyProEntity(CoordinatorEntity[ShellyProCoordinator]):
     def available(self) -> bool:
         """Whether the device answers and still has this component."""
         return super().available and self.component is not None
+
+
+class ShellyProSettingEntity(ShellyProEntity):
+    """One setting of one component: shown as the device has it, which is only known once it was read again."""
+
+    _attr_entity_category = EntityCategory.CONFIG
+
+    @property
+    def setting(self) -> Mapping[str, Any]:
+        """The settings of the component."""
+        return self.coordinator.settings.of(self._key)
+
+    async def async_set(self, **config: Any) -> None:
+        """Change settings of the component. Raises `HomeAssistantError`."""
+        await self.coordinator.settings.async_set(self._key, config)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Hear of changes of the settings."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.settings.async_watch(self._key, self.async_write_ha_state))
+
+    @callback
+    @override
+    def _handle_component(self, component: Component | None) -> None:
+        """Nothing of a status is shown here, but without its component there is no setting, either."""
+        if component is None:
+            self.async_write_ha_state()
 
 
 class ShellyProHealthEntity(Entity):

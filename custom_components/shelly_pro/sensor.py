@@ -24,6 +24,7 @@ from homeassistant.const import (
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from . import device_sensors, meter_sensors, relay_sensors
 from .coordinator import ShellyProConfigEntry, ShellyProCoordinator
 from .entity import ShellyProEntity
 from .health_sensors import HEALTH_SENSORS, ShellyProHealthSensor
@@ -241,6 +242,8 @@ async def async_setup_entry(
     coordinator = entry.runtime_data
     async_add_entities(sensor for description in SENSORS for sensor in _sensors(coordinator, description))
     async_add_entities(ShellyProHealthSensor(coordinator, description) for description in HEALTH_SENSORS)
+    for subject in (device_sensors, meter_sensors, relay_sensors):
+        async_add_entities(subject.sensors(coordinator))
 
 
 def _sensors(coordinator: ShellyProCoordinator, description: ShellyProSensorDescription) -> Iterator[ShellyProSensor]:

@@ -4,13 +4,12 @@ from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN
+from . import meter_settings, relay_settings
 from .coordinator import ShellyProConfigEntry, ShellyProCoordinator
 from .entity import ShellyProEntity
-from .shelly_core import AuthError, RpcError, ShellyError, SwitchStatus
+from .shelly_core import SwitchStatus
 
 PARALLEL_UPDATES = 0
 
@@ -21,6 +20,8 @@ async def async_setup_entry(
     """Add a switch for every relay of the device."""
     coordinator = entry.runtime_data
     async_add_entities(ShellyProSwitch(coordinator, key) for key in coordinator.device.components(SwitchStatus))
+    for subject in (meter_settings, relay_settings):
+        async_add_entities(subject.switches(coordinator))
 
 
 class ShellyProSwitch(ShellyProEntity, SwitchEntity):
@@ -51,20 +52,5 @@ class ShellyProSwitch(ShellyProEntity, SwitchEntity):
         await self._switch(on=False)
 
     async def _switch(self, *, on: bool) -> None:
-        try:
+        with self.coordinator.command_errors():
             await self.coordinator.client.set_switch(self._switch_id, on)
-        except AuthError as err:
-            self.coordinator.config_entry.async_start_reauth(self.hass)
-            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="invalid_auth") from err
-        except RpcError as err:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="refused",
-                translation_placeholders={"error": err.message},
-            ) from err
-        except ShellyError as err:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="not_switched",
-                translation_placeholders={"error": str(err)},
-            ) from err

@@ -118,6 +118,18 @@ def notify(hass: HomeAssistant, device: FixtureDevice) -> Callable[..., Awaitabl
 
 
 @pytest.fixture
+def happen(hass: HomeAssistant, device: FixtureDevice) -> Callable[..., Awaitable[None]]:
+    """Let something happen at the device that it tells over MQTT, and wait until Home Assistant has handled it."""
+
+    async def send(component: str, event: str, **kwargs: Any) -> None:
+        frame = device.event(component, event, **kwargs)
+        async_fire_mqtt_message(hass, f"{device.topic_prefix}/events/rpc", json.dumps(frame))
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+    return send
+
+
+@pytest.fixture
 def pass_time(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> PassTime:
     """Let seconds pass for the devices that are set up from now on, and wait until what is due then is done.
 

@@ -29,6 +29,10 @@ class FixtureDevice:
         self.error: dict[str, Any] | None = None
         self.asked = asyncio.Event()
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
+        self.answers: dict[str, Any] = {}
+        """What is answered to methods that are not known here."""
+        self.refused: set[str] = set()
+        """Methods that the device refuses."""
 
     @property
     def mac(self) -> str:
@@ -58,6 +62,8 @@ class FixtureDevice:
         frame = {"id": request["id"], "src": self.info["id"], "dst": request["src"]}
         if self.error is not None and method.startswith("Switch."):
             return {**frame, "error": self.error}
+        if method in self.refused:
+            return {**frame, "error": {"code": -103, "message": "Invalid argument"}}
         return {**frame, "result": self._result(method, params)}
 
     def notification(self, changes: Mapping[str, Any], ts: float = 1764000000.12) -> dict[str, Any]:
@@ -82,7 +88,32 @@ class FixtureDevice:
                 switch = self.status[f"switch:{params['id']}"]
                 was_on, switch["output"] = switch["output"], params["on"]
                 return {"was_on": was_on}
+        kind, _, name = method.partition(".")
+        if name == "SetConfig":
+            number = params.get("id")
+            return self.set_config(kind.lower() if number is None else f"{kind.lower()}:{number}", params["config"])
+        if name == "GetConfig":
+            return self.config[kind.lower() if "id" not in params else f"{kind.lower()}:{params['id']}"]
+        if method in self.answers:
+            return self.answers[method]
         raise NotImplementedError(method)
+
+    def set_config(self, key: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Take settings of a component, from whomever; a nested one is laid over what is there."""
+        known = self.config[key]
+        for field, value in config.items():
+            inner = known.get(field)
+            known[field] = {**inner, **value} if isinstance(value, dict) and isinstance(inner, dict) else value
+        self.status["sys"]["cfg_rev"] += 1
+        return {"restart_required": key == "mqtt"}
+
+    def event(self, component: str, event: str, ts: float = 1764000000.12, **data: Any) -> dict[str, Any]:
+        """A NotifyEvent frame."""
+        source, number = self.info["id"], component.partition(":")[2]
+        numbered = {"id": int(number)} if number else {}
+        events = [{"component": component, **numbered, "event": event, "ts": ts, **data}]
+        params = {"ts": ts, "events": events}
+        return {"src": source, "dst": f"{source}/events", "method": "NotifyEvent", "params": params}
 
     def application(self) -> web.Application:
         """The device's web server."""

@@ -1,0 +1,17 @@
+"""What is done once: starting the device anew, setting counters back."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from . import firmware, meter_settings
+from .coordinator import ShellyProConfigEntry
+
+PARALLEL_UPDATES = 0
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: ShellyProConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add what the device has of it."""
+    async_add_entities(firmware.buttons(entry.runtime_data))
+    async_add_entities(meter_settings.buttons(entry.runtime_data))

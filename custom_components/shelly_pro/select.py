@@ -1,0 +1,17 @@
+"""Settings with a choice."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from . import meter_settings, relay_settings
+from .coordinator import ShellyProConfigEntry
+
+PARALLEL_UPDATES = 0
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant, entry: ShellyProConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add what the device has of it."""
+    async_add_entities(meter_settings.selects(entry.runtime_data))
+    async_add_entities(relay_settings.selects(entry.runtime_data))
