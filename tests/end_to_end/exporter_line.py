@@ -140,7 +140,7 @@ async def raise_line(
             await exporter.start()
         await running.enter_async_context(fleet)
         running.push_async_callback(exporter.stop)
-        await fleet.process.wait_until(fleet.connected, 15, "Every device reaches the broker")
+        await fleet.process.wait_until(fleet.connected, 60, "Every device reaches the broker")
         exporter.devices = fleet.devices
         if start:
             exporter.reload()

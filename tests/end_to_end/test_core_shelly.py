@@ -124,7 +124,7 @@ async def test_relays_are_switched_from_both_sides(scene: Scene) -> None:
                 assert relay.output is on
                 await scene.client.wait_for_state(scene.entities[unique_id], state)
             unit.device.set_switch(relay.id, True, "button")
-            await scene.client.wait_for_state(scene.entities[unique_id], "on", 1.0)
+            await scene.client.wait_for_state(scene.entities[unique_id], "on", 10.0)
 
 
 async def test_nothing_is_complained_about(scene: Scene) -> None:

@@ -278,7 +278,7 @@ async def test_devices_and_home_assistant_with_an_old_password_are_refused(quick
         return any(flow["context"]["source"] == "reauth" for flow in await client.flows_in_progress())
 
     await broker.change_password(DEVICES)
-    await wait_until(devices_gone, 5, "the devices are thrown out")
+    await wait_until(devices_gone, 20, "the devices are thrown out")
     assert (await client.entries("mqtt"))[0]["state"] == "loaded"
     await broker.change_password(HOME_ASSISTANT)
     await wait_until(asked_again, 30, "Home Assistant asks for the password")

@@ -114,7 +114,7 @@ async def raise_stage(
         fleet = Fleet(directory / "simulator", specs, broker=broker, options=options)
         async with report(f"Virtual devices: {', '.join(spec.model for spec in specs)}"):
             await running.enter_async_context(fleet)
-            await fleet.process.wait_until(fleet.connected, 15, "Every device reaches the broker")
+            await fleet.process.wait_until(fleet.connected, 60, "Every device reaches the broker")
         household = await running.enter_async_context(
             raise_household(
                 directory,

@@ -107,7 +107,7 @@ class Story:
     async def go_on(self, silent_since: float) -> None:
         """Let all talk again."""
         await self.fleet.clear_faults_everywhere()
-        await wait_until(self.fleet.connected, 15, "Every device reaches the broker")
+        await wait_until(self.fleet.connected, 60, "Every device reaches the broker")
         self.spans["silence"] = (silent_since, await self.now())
 
     async def suffer(
@@ -160,7 +160,7 @@ async def raise_story(directory: Path) -> AsyncIterator[Story]:
         store = await running.enter_async_context(InfluxServer(directory / "influxdb"))
         options = ("--keep-told", "--speed", str(SPEED), "--mqtt-reconnect", "60")
         fleet = await running.enter_async_context(Fleet(directory / "simulator", SPECS, broker=broker, options=options))
-        await fleet.process.wait_until(fleet.connected, 15, "Every device reaches the broker")
+        await fleet.process.wait_until(fleet.connected, 60, "Every device reaches the broker")
         exporter = HurriedExporter(
             directory / "exporter", broker=broker, store=store, fleet=fleet, speed=SPEED, time_zone=zone.key
         )
