@@ -53,8 +53,8 @@ def collect(client: Client) -> list[Update]:
 
 
 def bare(updates: list[Update]) -> list[Update]:
-    """Updates as `told` makes them, without what was told and why: that is for the tests of the intake."""
-    return [update._replace(told={}, asked=False) for update in updates]
+    """Updates as `told` makes them, without what was told, why, and by which clock: that is for the tests of the intake."""
+    return [update._replace(told={}, asked=False, stamp=None) for update in updates]
 
 
 def told(
