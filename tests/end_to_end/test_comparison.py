@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.stack.comparison import NEVER, compare_values, measured, reported_value, shows
+from tests.stack.comparison import NEVER, compare_values, is_reading, measured, reported_value, shows
 from tests.stack.fleet import Truth
 from tests.stack.hass_client import State
 
@@ -62,6 +62,18 @@ def test_values_are_found_under_the_names_of_unique_ids() -> None:
     names = ("switch:0", "switch:0-temperature", "temperature:0-temperature", "em:0-a_voltage", "em:0-n_current")
     assert [reported_value(truth, name) for name in names] == [True, 40.1, 44.7, 230.1, None]
     assert {reported_value(truth, name) for name in ("switch:1", "em:0-z", "switch:0-output-x")} == {NEVER}
+
+
+@pytest.mark.parametrize(
+    ("name", "reading"),
+    [
+        *[(name, True) for name in ("switch:0", "input:2", "em:0-n_current", "em:0-total_act_power", "em1:1-pf")],
+        *[(name, True) for name in ("emdata:0-a_total_act_ret_energy", "emdata:0-total_act", "switch:0-temperature")],
+        *[(name, False) for name in ("em:0", "em:0-a_react_power", "switch:0-auto_off", "health-http", "sys-uptime")],
+    ],
+)
+def test_what_is_a_reading(name: str, reading: bool) -> None:
+    assert is_reading(name) is reading
 
 
 def test_every_measured_number_is_expected_as_an_entity() -> None:

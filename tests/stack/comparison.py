@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ SWITCH_S = 5.0
 LOCAL_SWITCH_S = 1.0
 """A change at the device has to show within this time."""
 
-# By the end of a field's name: which units Home Assistant may show it in, and what one of them is in the device's unit.
+# Which units Home Assistant may show a field in, and what one of them is in the device's unit.
 UNITS: dict[str, dict[str | None, float]] = {
     "act_power": {"W": 1, "kW": 1000},
     "aprt_power": {"VA": 1, "kVA": 1000},
@@ -28,13 +29,15 @@ UNITS: dict[str, dict[str | None, float]] = {
     "freq": {"Hz": 1},
     "act_energy": {"Wh": 1, "kWh": 1000},
     "act_ret_energy": {"Wh": 1, "kWh": 1000},
-    "total_act": {"Wh": 1, "kWh": 1000},
-    "total_act_ret": {"Wh": 1, "kWh": 1000},
+    "act": {"Wh": 1, "kWh": 1000},
+    "act_ret": {"Wh": 1, "kWh": 1000},
     "temperature": {"°C": 1},
-    "output": {None: 1},
 }
+READING = re.compile(rf"(?:[abcn]_)?(?:total_)?({'|'.join(UNITS)})")
+"""The name of a field that is measured, and in it the quantity; the other entities show settings, or what follows."""
 NEVER = "never reported"
-HEALTH = "health-"
+STATES = {"switch": "output", "input": "state"}
+"""What the entity shows that stands for a whole component, by kind."""
 MEASURING = ("em:", "em1:", "emdata:", "em1data:", "temperature:")
 
 
@@ -81,9 +84,7 @@ async def compare_values(household: Household, patience_s: float = AGREE_S) -> l
             states = dict(household.client.states)
             after = await household.fleet.truth(device)
             for name, entity_id in entities.items():
-                if name.startswith(HEALTH):
-                    continue  # says how the device is reached: nothing that the device could report
-                if entity_id not in results or not results[entity_id].agrees:
+                if is_reading(name) and (entity_id not in results or not results[entity_id].agrees):
                     results[entity_id] = _compare(device, name, states.get(entity_id), entity_id, (before, after))
         if all(result.agrees for result in results.values()) or loop.time() > deadline:
             return list(results.values())
@@ -195,11 +196,21 @@ def _compare(
     )
 
 
+def is_reading(name: str) -> bool:
+    """Tell whether an entity shows what its device reports, as it is: `em:0-a_current`, `switch:0`, `input:0`."""
+    key, _, field = name.partition("-")
+    kind = key.partition(":")[0]
+    return kind in STATES if not field else key.startswith((*MEASURING, "switch:")) and bool(READING.fullmatch(field))
+
+
 def reported_value(truth: Truth, name: str) -> Any:
     """Return what the device last told about `<component key>[-<field>]`, NEVER when it did not."""
     key, _, field = name.partition("-")
     value: Any = truth.reported.get(key, {})
-    path = {"": "output", "temperature": "tC" if key.startswith("temperature:") else "temperature.tC"}.get(field, field)
+    path = {
+        "": STATES.get(key.partition(":")[0], ""),
+        "temperature": "tC" if key.startswith("temperature:") else "temperature.tC",
+    }.get(field, field)
     for step in path.split("."):
         value = value.get(step, NEVER) if isinstance(value, dict) else NEVER
     return value
@@ -211,8 +222,10 @@ def shows(state: State, name: str, value: Any) -> bool:
         return value is None and state.state == "unknown"
     if isinstance(value, bool):
         return state.state == ("on" if value else "off")
-    field = name.partition("-")[2]
-    units = next(units for ending, units in UNITS.items() if field.endswith(ending))
+    reading = READING.fullmatch(name.partition("-")[2])
+    if reading is None:
+        return False
+    units = UNITS[reading[1]]
     unit = state.attributes.get("unit_of_measurement")
     if unit not in units or not state.known:
         return False
