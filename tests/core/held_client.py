@@ -53,7 +53,7 @@ def collect(client: Client) -> list[Update]:
 
 
 def bare(updates: list[Update]) -> list[Update]:
-    """Updates as `told` makes them, without what was told, why, and by which clock: that is for the tests of the intake."""
+    """Updates as `told` makes them, without what only the tests of the intake look at."""
     return [update._replace(told={}, asked=False, stamp=None) for update in updates]
 
 
