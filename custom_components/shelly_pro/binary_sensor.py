@@ -9,7 +9,7 @@ from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from . import device_sensors, inputs, meter_problems
+from . import device_sensors, inputs, meter_problems, relay_sensors
 from .const import CONF_TOPIC_PREFIX
 from .coordinator import ShellyProConfigEntry, ShellyProCoordinator
 from .entity import ShellyProHealthEntity
@@ -68,7 +68,7 @@ async def async_setup_entry(
     mqtt = entry.data.get(CONF_TOPIC_PREFIX) is not None
     hops = (description for description in HOPS if mqtt or not description.needs_mqtt)
     async_add_entities(ShellyProHop(entry.runtime_data, description) for description in hops)
-    for subject in (device_sensors, inputs, meter_problems):
+    for subject in (device_sensors, inputs, meter_problems, relay_sensors):
         async_add_entities(subject.binary_sensors(entry.runtime_data))
 
 

@@ -1,29 +1,15 @@
 """Every sensor of every device."""
 
 from collections.abc import Awaitable, Callable
-from unittest.mock import patch
 
-import pytest
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
-from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
-from syrupy.assertion import SnapshotAssertion
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.integration.entries import set_up, state_of
 from tests.integration.fixture_device import FIXTURES, FixtureDevice
 
 DEVICES = sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir())
-
-
-@pytest.mark.parametrize("fixture_name", DEVICES)
-async def test_every_sensor(
-    hass: HomeAssistant, entry: MockConfigEntry, entity_registry: er.EntityRegistry, snapshot: SnapshotAssertion
-) -> None:
-    only_measured = patch("custom_components.shelly_pro.sensor.HEALTH_SENSORS", ())
-    with patch("custom_components.shelly_pro.PLATFORMS", [Platform.SENSOR]), only_measured:
-        await set_up(hass, entry)
-    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
 async def test_unknown_is_not_zero(

@@ -1,16 +1,13 @@
 """The relays: what the device confirms is what is shown."""
 
 from collections.abc import Awaitable, Callable
-from unittest.mock import patch
 
 import pytest
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import ATTR_ENTITY_ID, SERVICE_TURN_OFF, SERVICE_TURN_ON, STATE_OFF, STATE_ON, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import entity_registry as er
-from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
-from syrupy.assertion import SnapshotAssertion
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.integration.entries import set_up, state_of
 from tests.integration.fixture_device import FixtureDevice
@@ -34,14 +31,6 @@ def _relay_is_open(device: FixtureDevice) -> None:
 
 async def switch(hass: HomeAssistant, service: str) -> None:
     await hass.services.async_call(Platform.SWITCH, service, {ATTR_ENTITY_ID: RELAY}, blocking=True)
-
-
-async def test_every_relay(
-    hass: HomeAssistant, entry: MockConfigEntry, entity_registry: er.EntityRegistry, snapshot: SnapshotAssertion
-) -> None:
-    with patch("custom_components.shelly_pro.PLATFORMS", [Platform.SWITCH]):
-        await set_up(hass, entry)
-    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
 async def test_name_given_on_the_device(hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry) -> None:
