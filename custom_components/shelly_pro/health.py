@@ -72,12 +72,13 @@ class HealthView(HomeAssistantView):
             "status": level,
             "version": integration_version(hass),
             "hops": {"broker": broker_of(devices)},
-            "devices": [_told(device) for device in devices],
+            "devices": [described(device) for device in devices],
         }
         return self.json(body, HTTPStatus.SERVICE_UNAVAILABLE if level is Level.DOWN else HTTPStatus.OK)
 
 
-def _told(device: DeviceHealth) -> dict[str, Any]:
+def described(device: DeviceHealth) -> dict[str, Any]:
+    """Return a device as the page and the action `get_health` tell of it."""
     entry, level, reason, health = device
     about = {"entry_id": entry.entry_id, "title": entry.title, "mac": entry.unique_id, "status": level}
     details = {} if health is None else asdict(health)

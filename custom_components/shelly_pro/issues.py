@@ -47,6 +47,8 @@ class Condition:
     severity: ir.IssueSeverity
     find: Callable[[ShellyProCoordinator, Health], Placeholders | None]
     shared: bool = False
+    fixable: bool = False
+    """Whether Home Assistant can mend it: `repairs` does."""
 
     def issue_id(self, entry: ShellyProConfigEntry) -> str:
         """Return the id of the issue about a device."""
@@ -83,23 +85,23 @@ def _only_http(coordinator: ShellyProCoordinator, health: Health, *, connected: 
     }
 
 
+def clock_unset(_coordinator: ShellyProCoordinator, health: Health) -> Placeholders | None:
+    """Find a clock that counts from the start of the device."""
+    return {} if health.clock.wrong and not health.clock.synced else None
+
+
 def clock_wrong(_coordinator: ShellyProCoordinator, health: Health) -> Placeholders | None:
-    """Find a clock that was never set, or that is far off."""
+    """Find a clock that is far off."""
     clock = health.clock
-    if not clock.wrong:
+    if not (clock.wrong and clock.synced) or clock.offset_s is None or abs(clock.offset_s) <= CLOCK_OFFSET_S:
         return None
-    if not clock.synced:
-        return {"clock": "has not been set since it started"}
-    if clock.offset_s is None or abs(clock.offset_s) <= CLOCK_OFFSET_S:
-        return None
-    return {"clock": f"is {in_words(abs(clock.offset_s))} {'ahead' if clock.offset_s > 0 else 'behind'}"}
+    return {"offset": as_offset(clock.offset_s)}
 
 
-def in_words(seconds: float) -> str:
-    """Return a time as people say it, from a minute up: `90 minutes`, `2 hours`, also for a second less than that."""
-    unit, size_s = next(((unit, size_s) for unit, size_s in _UNITS if seconds >= 1.95 * size_s), _UNITS[-1])
-    count = round(seconds / size_s)
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+def as_offset(seconds: float) -> str:
+    """Return a difference of times in hours, minutes and seconds, as people of any language read it: `+1:30:00`."""
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    return f"{'+' if seconds > 0 else '-'}{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def implausible(_coordinator: ShellyProCoordinator, health: Health) -> Placeholders | None:
@@ -127,13 +129,13 @@ def firmware(fault: str) -> Condition:
     return Condition(key=f"firmware_{fault}", held_s=0.0, severity=ir.IssueSeverity.ERROR, find=find)
 
 
-_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 _WARNING, _ERROR = ir.IssueSeverity.WARNING, ir.IssueSeverity.ERROR
 
 CONDITIONS: Final = (
     Condition(key="broker_gone", held_s=180.0, severity=_WARNING, find=broker_gone, shared=True),
-    Condition(key="mqtt_silent", held_s=300.0, severity=_WARNING, find=mqtt_silent),
-    Condition(key="mqtt_refused", held_s=180.0, severity=_WARNING, find=mqtt_refused),
+    Condition(key="mqtt_silent", held_s=300.0, severity=_WARNING, find=mqtt_silent, fixable=True),
+    Condition(key="mqtt_refused", held_s=180.0, severity=_WARNING, find=mqtt_refused, fixable=True),
+    Condition(key="clock_unset", held_s=120.0, severity=_WARNING, find=clock_unset),
     Condition(key="clock_wrong", held_s=120.0, severity=_WARNING, find=clock_wrong),
     Condition(key="implausible", held_s=0.0, severity=_ERROR, find=implausible),
     *map(firmware, FAULTS),
@@ -173,12 +175,14 @@ class IssueWatch:
     def _raise(self, condition: Condition, found: Placeholders) -> None:
         issue_id = condition.issue_id(self._entry)
         self._reporters[issue_id].add(self._entry.entry_id)
+        # A flow that mends it shows the same text, and knows of it only what is kept here.
+        told = found if condition.fixable else {}
         ir.async_create_issue(
             self._hass,
             DOMAIN,
             issue_id,
-            data=None if condition.shared else {"entry_id": self._entry.entry_id},
-            is_fixable=False,
+            data=None if condition.shared else {"entry_id": self._entry.entry_id, **told},
+            is_fixable=condition.fixable,
             severity=condition.severity,
             translation_key=condition.key,
             translation_placeholders=found if condition.shared else {"device": self._entry.title, **found},

@@ -51,6 +51,12 @@ class ShellyProSwitch(ShellyProEntity, SwitchEntity):
         """Open the contact."""
         await self._switch(on=False)
 
+    async def async_turn_on_for(self, seconds: float) -> None:
+        """Close the contact, and have the device open it again by itself. Raises `HomeAssistantError`."""
+        params = {"id": self._switch_id, "on": True, "toggle_after": seconds}
+        await self.coordinator.async_call("Switch.Set", params)
+        await self.coordinator.async_call("Switch.GetStatus", {"id": self._switch_id})
+
     async def _switch(self, *, on: bool) -> None:
         with self.coordinator.command_errors():
             await self.coordinator.client.set_switch(self._switch_id, on)

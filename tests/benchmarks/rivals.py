@@ -11,6 +11,7 @@ from tests.stack.hass_client import HassClient
 from tests.stack.home_assistant import INTEGRATION, set_up_mqtt
 from tests.stack.mosquitto import Broker
 from tests.stack.processes import StackError
+from tests.stack.stage import enter_address
 
 PHASE_FIELDS = ("act_power", "aprt_power", "current", "freq", "pf", "voltage")
 ENERGY_FIELDS = ("total_act_energy", "total_act_ret_energy")
@@ -96,7 +97,9 @@ class Ours(Rival):
     async def add(self, client: HassClient, devices: Sequence[SimulatedDevice], broker: Broker) -> None:
         await set_up_mqtt(client, broker)
         for device in devices:
-            await client.set_up(self.domain, {"host": device.host, "port": device.http_port})
+            step = await enter_address(client, device.host, device.http_port)
+            if step.entry is None:
+                raise StackError(f"{self.name} refused {device.id}: {step.errors or step.reason or step.step}")
 
 
 class Core(Rival):

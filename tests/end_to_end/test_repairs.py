@@ -70,7 +70,7 @@ async def test_a_wrong_clock_and_a_refused_login_are_told_and_healed(
                 await visitor.page.get_by_text(title).wait_for()
             await visitor.keep(artefacts / f"repairs-{width}.png")
             await visitor.page.get_by_text("The clock of Meter is wrong").click()
-            await visitor.page.get_by_text("is 2 hours ahead").wait_for()
+            await visitor.page.get_by_text("is off by +2:00:00").wait_for()
 
     await stage.broker.change_password(DEVICES, password)
     await stage.fleet.clear_faults(meter)

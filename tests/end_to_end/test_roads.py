@@ -6,7 +6,7 @@ import pytest_asyncio
 
 from tests.end_to_end.conftest import WITH_PASSWORD, WITHOUT_MQTT
 from tests.stack.comparison import compare_values, switch_in_home_assistant
-from tests.stack.stage import DOMAIN
+from tests.stack.stage import enter_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,11 +88,13 @@ async def test_a_device_with_a_password_is_switched_over_http(stage: Stage, lock
 async def test_a_wrong_password_is_said_and_can_be_corrected(stage: Stage) -> None:
     device = stage.fleet.devices[stage.fleet.specs.index(WITH_PASSWORD)]
     client = stage.client
-    step = await client.submit(await client.start_flow(DOMAIN), {"host": device.host, "port": device.http_port})
+    step = await enter_address(client, device.host, device.http_port)
     assert (step.kind, step.step, step.fields) == ("form", "credentials", ("password",))
     step = await client.submit(step, {"password": "guess"})
     assert (step.kind, step.errors) == ("form", {"base": "invalid_auth"})
     step = await client.submit(step, {"password": WITH_PASSWORD.password})
+    assert (step.kind, step.step) == ("menu", "offer")
+    step = await client.submit(step, {"next_step_id": "http_only"})
     assert step.kind == "create_entry"
     assert step.entry is not None
     await client.remove_entry(step.entry["entry_id"])
@@ -108,12 +110,9 @@ async def test_something_else_at_the_address_is_said(stage: Stage) -> None:
 
 async def test_a_device_is_added_once(stage: Stage) -> None:
     device = stage.fleet.devices[0]
-    step = await stage.client.submit(
-        await stage.client.start_flow(DOMAIN), {"host": device.host, "port": device.http_port}
-    )
+    step = await enter_address(stage.client, device.host, device.http_port)
     assert (step.kind, step.reason) == ("abort", "already_configured")
 
 
 async def refusal(client: HassClient, port: int) -> dict[str, str]:
-    step = await client.start_flow(DOMAIN)
-    return (await client.submit(step, {"host": "127.0.0.1", "port": port})).errors
+    return (await enter_address(client, "127.0.0.1", port)).errors

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ class FixtureDevice:
         self.info: dict[str, Any] = json.loads((folder / "Shelly.GetDeviceInfo.json").read_text())
         self.status: dict[str, Any] = json.loads((folder / "Shelly.GetStatus.json").read_text())
         self.config: dict[str, Any] = json.loads((folder / "Shelly.GetConfig.json").read_text())
-        self.password: str | None = None
+        self.ha1: str | None = None
+        """What stands for the password on the device."""
         self.online = True
         self.on_broker = True
         self.error: dict[str, Any] | None = None
@@ -31,6 +32,8 @@ class FixtureDevice:
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
         self.answers: dict[str, Any] = {}
         """What is answered to methods that are not known here."""
+        self.acts: dict[str, Callable[[str, Mapping[str, Any]], Any]] = {}
+        """What answers a method instead, by its name."""
         self.refused: set[str] = set()
         """Methods that the device refuses."""
 
@@ -46,7 +49,7 @@ class FixtureDevice:
 
     def protect(self, password: str) -> None:
         """Give the device a password."""
-        self.password = password
+        self.ha1 = _sha256(f"admin:{self.info['id']}:{password}")
         self.info |= {"auth_en": True, "auth_domain": self.info["id"]}
 
     def enable_mqtt(self) -> None:
@@ -69,6 +72,9 @@ class FixtureDevice:
     def notification(self, changes: Mapping[str, Any], ts: float = 1764000000.12) -> dict[str, Any]:
         """A NotifyStatus frame; the changes are the device's status from now on."""
         for key, delta in changes.items():
+            if delta is None:
+                self.status.pop(key)
+                continue
             self.status[key] = {**self.status.get(key, {}), **delta}
         source = self.info["id"]
         params = {"ts": ts, **changes}
@@ -94,6 +100,8 @@ class FixtureDevice:
             return self.set_config(kind.lower() if number is None else f"{kind.lower()}:{number}", params["config"])
         if name == "GetConfig":
             return self.config[kind.lower() if "id" not in params else f"{kind.lower()}:{params['id']}"]
+        if method in self.acts:
+            return self.acts[method](method, params)
         if method in self.answers:
             return self.answers[method]
         raise NotImplementedError(method)
@@ -135,15 +143,14 @@ class FixtureDevice:
         return web.json_response(self.answer(frame))
 
     def _authorized(self, request: web.Request) -> bool:
-        if self.password is None:
+        if self.ha1 is None:
             return True
         header = request.headers.get("Authorization", "")
         given = {name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|[^\s,]+)', header)}
         if not given:
             return False
-        ha1 = _sha256(f"admin:{self.info['id']}:{self.password}")
         ha2 = _sha256("POST:/rpc")
-        wanted = _sha256(f"{ha1}:{NONCE}:{given['nc']}:{given['cnonce']}:auth:{ha2}")
+        wanted = _sha256(f"{self.ha1}:{NONCE}:{given['nc']}:{given['cnonce']}:auth:{ha2}")
         return bool(given["response"] == wanted)
 
 

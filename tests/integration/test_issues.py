@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.shelly_pro.const import DOMAIN
-from custom_components.shelly_pro.issues import CONDITIONS, broker_gone, in_words, mqtt_refused, mqtt_silent
+from custom_components.shelly_pro.issues import CONDITIONS, as_offset, broker_gone, mqtt_refused, mqtt_silent
 from custom_components.shelly_pro.shelly_core import ClockHealth, Transport, WrongReading
 from tests.integration.entries import set_up
 from tests.integration.fixture_device import FixtureDevice
@@ -40,7 +40,10 @@ def issues(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
         issue.translation_key: issue for (domain, _), issue in ir.async_get(hass).issues.items() if domain == DOMAIN
     }
     for key, issue in found.items():
-        for text in TEXTS[key].values():
+        texts = TEXTS[key]
+        step = texts.get("fix_flow", {"step": {"broker": texts}})["step"]["broker"]
+        assert issue.is_fixable is ("fix_flow" in texts)
+        for text in (texts["title"], step["description"]):
             text.format(**(issue.translation_placeholders or {}))
     return {f"{key}": issue for key, issue in found.items()}
 
@@ -209,9 +212,9 @@ async def test_device_that_does_not_tell_whether_it_is_connected(
 @pytest.mark.parametrize(
     ("clock", "told"),
     [
-        (replace(RIGHT, wrong=True, offset_s=-7200.0), "is 2 hours behind"),
-        (replace(RIGHT, wrong=True, offset_s=61.0), "is 1 minute ahead"),
-        (replace(RIGHT, wrong=True, synced=False, offset_s=-1.7e9), "has not been set since it started"),
+        (replace(RIGHT, wrong=True, offset_s=-7200.0), {"offset": "-2:00:00"}),
+        (replace(RIGHT, wrong=True, offset_s=61.4), {"offset": "+0:01:01"}),
+        (replace(RIGHT, wrong=True, synced=False, offset_s=-1.7e9), {}),
     ],
 )
 async def test_clock_in_words(
@@ -220,21 +223,18 @@ async def test_clock_in_words(
     monkeypatch: pytest.MonkeyPatch,
     entry: MockConfigEntry,
     clock: ClockHealth,
-    told: str,
+    told: dict[str, str],
 ) -> None:
     await set_up(hass, entry)
     pretend(entry, monkeypatch, clock=clock)
     await pass_time(hass, freezer, 150)
-    placeholders = issues(hass)["clock_wrong"].translation_placeholders
-    assert placeholders == {"device": "Switchboard", "clock": told}
+    placeholders = issues(hass)["clock_wrong" if told else "clock_unset"].translation_placeholders
+    assert placeholders == {"device": "Switchboard", **told}
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(61, "1 minute"), (150, "2 minutes"), (5400, "90 minutes"), (7300, "2 hours"), (86400 * 3, "3 days")],
-)
-def test_time_in_words(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words
+@pytest.mark.parametrize(("seconds", "text"), [(61.0, "+0:01:01"), (-3599.6, "-1:00:00"), (90_000.0, "+25:00:00")])
+def test_an_offset_for_people_of_any_language(seconds: float, text: str) -> None:
+    assert as_offset(seconds) == text
 
 
 async def test_broker_gone_is_one_issue_for_all_devices(
@@ -290,8 +290,9 @@ async def test_firmware_that_does_harm(
 
 def test_every_issue_has_its_text_and_every_text_its_issue() -> None:
     assert {condition.key for condition in CONDITIONS} == set(TEXTS)
-    for texts in TEXTS.values():
-        assert set(texts) == {"title", "description"}
+    for condition in CONDITIONS:
+        texts = TEXTS[condition.key]
+        assert set(texts) == {"title", "fix_flow" if condition.fixable else "description"}
         assert all(texts.values())
         assert "add-on" not in f"{texts}".lower()
-        assert "'{" not in "".join(texts.values())
+        assert "'{" not in json.dumps(texts)

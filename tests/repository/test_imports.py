@@ -47,7 +47,7 @@ def test_integration_imports_home_assistant_and_its_own_core_only() -> None:
         tops = {top for name in imported_modules(path) if (top := outside(name))}
         # Pages of ours answer with aiohttp's responses, as Home Assistant's own pages do.
         web = {"aiohttp"} if path.name in {"health.py", "metrics.py"} else set()
-        assert tops <= {"homeassistant", "voluptuous", "yarl"} | web, path
+        assert tops <= {"awesomeversion", "homeassistant", "voluptuous", "yarl"} | web, path
 
 
 def test_exporter_imports_the_core_and_chosen_libraries_only() -> None:

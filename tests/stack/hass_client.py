@@ -55,6 +55,7 @@ class FlowStep:
     errors: dict[str, str]
     reason: str | None
     entry: dict[str, Any] | None
+    placeholders: dict[str, str]
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -67,6 +68,7 @@ class FlowStep:
             errors=data.get("errors") or {},
             reason=data.get("reason"),
             entry=data.get("result"),
+            placeholders=data.get("description_placeholders") or {},
         )
 
 
@@ -163,6 +165,17 @@ class HassClient:
             said = step.errors or step.reason or f"it asks for {step.step}: {', '.join(step.fields)}"
             raise StackError(f"The config flow of {domain} made no entry: {said}")
         return step.entry
+
+    async def progressed(self, step: FlowStep, deadline_s: float) -> FlowStep:
+        """Return what a flow comes to that shows its progress now; StackError if it still does after `deadline_s`."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_s
+        while step.kind in {"progress", "progress_done"}:
+            if loop.time() > end:
+                raise StackError(f"The flow is still at {step.step} after {deadline_s:g} s")
+            await asyncio.sleep(0.5)
+            step = FlowStep.from_json(await self.rest("GET", f"/api/config/config_entries/flow/{step.flow_id}"))
+        return step
 
     async def flows_in_progress(self) -> list[dict[str, Any]]:
         """Return the unfinished config flows that nobody has begun by hand, with `handler`, `step_id`, `context`."""

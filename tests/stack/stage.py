@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from tests.stack.fleet import DeviceSpec, Fleet, SimulatedDevice
 from tests.stack.home_assistant import INTEGRATION, HomeAssistant, Reachable, set_up_mqtt
 from tests.stack.mosquitto import Broker
+from tests.stack.processes import StackError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from tests.stack.hass_client import HassClient
+    from tests.stack.hass_client import FlowStep, HassClient
 
 DOMAIN = "shelly_pro"
 FIRST_VALUES_S = 30.0
@@ -46,10 +47,14 @@ class Household:
 
     async def add_device(self, device: SimulatedDevice, *, password: str | None = None) -> dict[str, Any]:
         """Set the device up through our config flow and return the entry, once every value is there."""
-        answers: list[dict[str, Any]] = [{"host": device.host, "port": device.http_port}]
-        if password is not None:
-            answers.append({"password": password})
-        entry = self.entries[device.id] = await self.client.set_up(DOMAIN, *answers)
+        step = await enter_address(self.client, device.host, device.http_port)
+        if step.step == "credentials":
+            step = await self.client.submit(step, {"password": password})
+        if step.step == "offer":
+            step = await self.client.submit(step, {"next_step_id": "http_only"})
+        if step.entry is None:
+            raise StackError(f"{device.id} was not added: {step.errors or step.reason or step.step}")
+        entry = self.entries[device.id] = step.entry
         await self.await_values(device)
         return entry
 
@@ -82,6 +87,14 @@ class Stage(Household):
     """The running stack, with a broker that tests can do things to."""
 
     broker: Broker
+
+
+async def enter_address(client: HassClient, host: str, port: int) -> FlowStep:
+    """Begin to add a device of ours by its address, whatever else was found, and return what is asked next."""
+    step = await client.start_flow(DOMAIN)
+    if step.step == "pick":
+        step = await client.submit(step, {"device": "by_address"})
+    return await client.submit(step, {"host": host, "port": port, "protect": False})
 
 
 def mac_of(device: SimulatedDevice) -> str:
