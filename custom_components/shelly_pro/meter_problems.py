@@ -33,6 +33,8 @@ class ShellyProProblemDescription(BinarySensorEntityDescription):
     """Takes a component of `kind` and returns all errors that it tells."""
     phase: Phase | None = None
     on_child: bool = False
+    watched_by: str | None = None
+    """The setting without which the device does not look for the problem."""
 
 
 def problem[ComponentT: Component](
@@ -44,6 +46,7 @@ def problem[ComponentT: Component](
     phase: Phase | None = None,
     on_child: bool = False,
     enabled: bool = True,
+    watched_by: str | None = None,
 ) -> ShellyProProblemDescription:
     """Describe one problem; `field` names it in the unique id, where several have the same name."""
     return ShellyProProblemDescription(
@@ -57,6 +60,7 @@ def problem[ComponentT: Component](
         told_fn=told_fn,
         phase=phase,
         on_child=on_child,
+        watched_by=watched_by,
     )
 
 
@@ -80,7 +84,7 @@ def phase_problem(phase: Phase, quantity: str) -> ShellyProProblemDescription:
 
 
 PROBLEMS: Final = (
-    problem(EmStatus, "phase_sequence", lambda em: em.errors),
+    problem(EmStatus, "phase_sequence", lambda em: em.errors, watched_by="monitor_phase_sequence"),
     problem(EmStatus, "power_meter_failure", lambda em: em.errors),
     problem(EmStatus, "ct_type_not_set", lambda em: em.errors),
     problem(
@@ -129,6 +133,10 @@ class ShellyProProblem(ShellyProFlag):
 
     @override
     def _tell(self, component: Component | None) -> bool | None:
+        description = self.entity_description
         if component is None:
             return None
-        return not self.entity_description.errors.isdisjoint(self.entity_description.told_fn(component))
+        if not description.errors.isdisjoint(description.told_fn(component)):
+            return True
+        unwatched = description.watched_by and not self.coordinator.settings.of(self._key).get(description.watched_by)
+        return None if unwatched else False

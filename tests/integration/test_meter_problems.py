@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -42,6 +42,7 @@ async def test_a_problem_comes_and_goes(
     errors: list[str],
     problem: str,
 ) -> None:
+    mqtt_device.config["em:0"]["monitor_phase_sequence"] = True
     await set_up(hass, entry, topic_prefix=mqtt_device.topic_prefix)
     problems = [
         state.entity_id
@@ -55,6 +56,14 @@ async def test_a_problem_comes_and_goes(
     assert sum(state_of(hass, each) == STATE_ON for each in problems) == (2 if field == "c_errors" else 1)
     await notify({"em:0": {**status, field: []}}, ts=1764000001.0)
     assert state_of(hass, f"{METER}_{problem}") == STATE_OFF
+
+
+async def test_what_the_device_does_not_look_for_is_not_known(
+    hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry
+) -> None:
+    device.config["em:0"]["monitor_phase_sequence"] = False
+    await set_up(hass, entry)
+    assert state_of(hass, f"{METER}_phase_sequence") == STATE_UNKNOWN
 
 
 async def test_stored_history(
@@ -86,6 +95,7 @@ async def test_single_meters(
 async def test_a_device_that_is_away_has_no_known_problem(
     hass: HomeAssistant, device: FixtureDevice, entry: MockConfigEntry, pass_time: Callable[[float], Awaitable[None]]
 ) -> None:
+    device.config["em:0"]["monitor_phase_sequence"] = True
     await set_up(hass, entry)
     device.online = False
     for _ in range(6):
