@@ -99,14 +99,15 @@ async def watched(server: RedisServer, members: list[Member]) -> AsyncIterator[C
         async with Redis.from_url(server.url, decode_responses=True) as client:
             keys = [f"{PREFIX}:lease:{device}" for device in DEVICES]
             while not done.is_set():
-                before = [member.holds for member in members]
+                present = tuple(members)  # who comes or goes meanwhile is looked at the next time
+                before = [member.holds for member in present]
                 leases = await client.mget(keys)
-                after = [member.holds for member in members]
+                after = [member.holds for member in present]
                 for device, token in zip(DEVICES, leases, strict=True):
                     # It held before and after, so it did while Redis was asked.
                     holders = [
                         member.cluster
-                        for member, was, still in zip(members, before, after, strict=True)
+                        for member, was, still in zip(present, before, after, strict=True)
                         if device in was & still
                     ]
                     seen["held" if holders else "not held"] += 1
