@@ -10,12 +10,16 @@ from homeassistant.components import network
 from homeassistant.components.mqtt.const import CONF_BROKER, CONF_CERTIFICATE, CONF_TLS_INSECURE, DOMAIN
 from homeassistant.const import CONF_PORT, CONF_USERNAME
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 
 PLAIN_PORT: Final = 1883
 TLS_PORT: Final = 8883
 USABLE_PORTS: Final = frozenset({PLAIN_PORT, TLS_PORT})
 SYSTEM_CAS: Final = "auto"
 """Home Assistant's word for the authorities that everybody trusts."""
+
+ONLY_HERE: Final = (".local", ".localhost", ".localdomain", ".internal", ".hass.io")
+"""How names end that a device cannot look up: mDNS, and what means something on one computer alone."""
 
 
 class Tls(StrEnum):
@@ -67,8 +71,8 @@ def is_known_to_devices(host: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        return "." in host and not host.lower().rstrip(".").endswith((".local", ".localhost", ".internal"))
-    return not (address.is_loopback or address.is_unspecified)
+        return "." in host and not host.lower().rstrip(".").endswith(ONLY_HERE)
+    return not (address.is_loopback or address.is_unspecified or address.is_link_local)
 
 
 def _protection(data: Mapping[str, Any]) -> tuple[Tls, str | None]:
@@ -82,9 +86,12 @@ def _protection(data: Mapping[str, Any]) -> tuple[Tls, str | None]:
 
 
 async def _own_address(hass: HomeAssistant, device_host: str) -> str:
-    """Return the address at which the device finds this computer."""
+    """Return the address at which the device finds this computer; empty if it has none."""
     try:
         target = str(ip_address(device_host))
     except ValueError:
         target = network.const.PUBLIC_TARGET_IP
-    return await network.async_get_source_ip(hass, target_ip=target)
+    try:
+        return await network.async_get_source_ip(hass, target_ip=target)
+    except HomeAssistantError:
+        return ""

@@ -21,7 +21,15 @@ from homeassistant.helpers.selector import (
 from .broker import Broker, Tls, async_suggest_broker, is_known_to_devices
 from .const import CONF_TLS, CONF_TOPIC_PREFIX
 from .flow_device import open_client
-from .provisioning import Plan, ProvisioningError, as_rows, async_answers_over_mqtt, async_provision, make_plan
+from .provisioning import (
+    Plan,
+    ProvisioningError,
+    as_rows,
+    async_answers_over_mqtt,
+    async_provision,
+    async_text_of,
+    make_plan,
+)
 from .settings import mqtt_topic_prefix
 from .shelly_core import Device, ShellyError
 
@@ -135,10 +143,11 @@ class MqttSteps(ConfigFlow):
 
     async def async_step_mqtt_failed(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what went wrong, and let the person try again or do without."""
+        error = "" if self._error is None else await async_text_of(self.hass, self._error)
         return self.async_show_menu(
             step_id="mqtt_failed",
             menu_options=["mqtt_broker", "http_only"],
-            description_placeholders={"error": str(self._error)},
+            description_placeholders={"error": error},
         )
 
     @callback

@@ -6,18 +6,19 @@ Settings: https://shelly-api-docs.shelly.cloud/gen2/ComponentsAndServices/Mqtt
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from homeassistant.components import mqtt
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_get_translations
 
-from .broker import Broker, Tls
+from .broker import PLAIN_PORT, TLS_PORT, Broker, Tls
 from .const import DOMAIN, LOGGER
-from .shelly_core import Client, Device, DeviceInfo, ShellyError
+from .shelly_core import AuthError, Client, Device, DeviceInfo, Json, LinkError, RpcError, ShellyError
 
 HIDDEN: Final = "••••••"
 NOTHING: Final = "-"
@@ -32,6 +33,8 @@ SEEN_S: Final = 60.0
 """How long a device may need to the broker once it has restarted: it waits a minute between two tries at most."""
 RESTARTED_S: Final = 60.0
 RESTART_DELAY_MS: Final = 1000
+SHUTTING_DOWN: Final = -109
+"""The code with which a device refuses everything just before it restarts."""
 TURN_S: Final = 1.0
 
 
@@ -49,15 +52,17 @@ class Plan:
     """What is to be changed on one device.
 
     `config` goes to Mqtt.SetConfig, `before` is what it had said there. A device does not tell its old password nor its
-    old certificate: when they are replaced, `irrecoverable` says that they cannot be put back.
+    old certificate: when they are replaced, `irrecoverable` says that they cannot be put back. `ca_replaced` says that
+    something on the device uses the old certificate.
     """
 
     changes: tuple[Change, ...]
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)
     before: Mapping[str, Any]
     prefix: str
     server: str
     ca: str | None
+    ca_replaced: bool
     irrecoverable: bool
 
     @property
@@ -74,6 +79,13 @@ class ProvisioningError(HomeAssistantError):
         super().__init__(translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders)
 
 
+async def async_text_of(hass: HomeAssistant, error: ProvisioningError) -> str:
+    """Return the text of an error, which `str` does not find while no device has been set up yet."""
+    texts = await async_get_translations(hass, hass.config.language, "exceptions", [DOMAIN])
+    text = texts[f"component.{DOMAIN}.exceptions.{error.translation_key}.message"]
+    return text.format(**(error.translation_placeholders or {}))
+
+
 def make_plan(device: Device, broker: Broker) -> Plan:
     """Compare how a device is set up with where it is to connect. Whatever else is set there stays as it is."""
     before = device.config.get("mqtt", {})
@@ -87,12 +99,17 @@ def make_plan(device: Device, broker: Broker) -> Plan:
         "rpc_ntf": True,
         "enable_rpc": True,
     }
-    config = {field: value for field, value in wanted.items() if before.get(field) != value}
-    changes = [Change(field, _shown(before.get(field)), _shown(value)) for field, value in config.items()]
-    if broker.password is not None:
+    # A firmware that does not know one of the two last behaves as if it were on.
+    known = {"rpc_ntf": True, "enable_rpc": True, **before, "server": _whole_server(before)}
+    config = {name: value for name, value in wanted.items() if known.get(name) != value}
+    changes = [Change(name, _shown(before.get(name)), _shown(value)) for name, value in config.items()]
+    if broker.password is not None or ("user" in config and before.get("user")):
         config["pass"] = broker.password
-        changes.append(Change("pass", HIDDEN if before.get("user") else NOTHING, HIDDEN))
-    ca = broker.ca if broker.tls is Tls.VERIFIED else None
+        had, has = (HIDDEN if login else NOTHING for login in (before.get("user"), broker.password))
+        changes.append(Change("pass", had, has))
+    ca = broker.ca if broker.tls is Tls.VERIFIED and changes else None
+    used = {device.config.get(name, {}).get("ssl_ca") for name in ("mqtt", "ws")}
+    ca_replaced = ca is not None and UPLOADED_CA in used
     return Plan(
         changes=tuple(changes),
         config=config,
@@ -100,8 +117,8 @@ def make_plan(device: Device, broker: Broker) -> Plan:
         prefix=prefix,
         server=broker.server,
         ca=ca,
-        irrecoverable=("pass" in config and bool(before.get("user")))
-        or (ca is not None and before.get("ssl_ca") == UPLOADED_CA),
+        ca_replaced=ca_replaced,
+        irrecoverable=("pass" in config and bool(before.get("user"))) or ca_replaced,
     )
 
 
@@ -115,16 +132,23 @@ def as_rows(plan: Plan) -> str:
 async def async_provision(
     hass: HomeAssistant, client: Client, plan: Plan, *, seen_s: float = SEEN_S, restarted_s: float = RESTARTED_S
 ) -> None:
-    """Carry out a plan over a client that reaches the device over HTTP. Raises `ProvisioningError`, all put back."""
+    """Carry out a plan over a client that reaches the device over HTTP. Raises `ProvisioningError`, all put back.
+
+    All is put back, too, when this is cancelled, which therefore may take as long as a restart.
+    """
     work = _Provisioning(hass, client, plan, seen_s, restarted_s)
+    await work.check()
     try:
         await work.write()
         await work.wait_for_arrival()
+    except RpcError as err:
+        raise await work.put_back(ProvisioningError("provisioning_refused", error=str(err))) from err
     except ShellyError as err:
-        await work.put_back()
-        raise ProvisioningError("provisioning_refused", error=str(err)) from err
-    except ProvisioningError, asyncio.CancelledError:
-        await asyncio.shield(work.put_back())
+        raise await work.put_back(ProvisioningError("provisioning_interrupted", error=str(err))) from err
+    except ProvisioningError as err:
+        raise await work.put_back(err) from err
+    except asyncio.CancelledError:
+        await work.put_back(None)
         raise
 
 
@@ -168,16 +192,37 @@ class _Provisioning:
         self._restarted_s = restarted_s
         self._wrote_ca = False
         self._wrote_config = False
+        self._restarted = False
+
+    async def check(self) -> None:
+        """Find what would make it fail, before anything is changed. Raises `ProvisioningError`."""
+        if not (self._hass.config_entries.async_loaded_entries(mqtt.DOMAIN) and mqtt.is_connected(self._hass)):
+            raise ProvisioningError("provisioning_no_broker")
+        try:
+            found = await self._client.call("Mqtt.GetConfig")
+        except ShellyError as err:
+            raise ProvisioningError("provisioning_interrupted", error=str(err)) from err
+        if found != self._plan.before:
+            raise ProvisioningError("provisioning_changed")
 
     async def write(self) -> None:
         """Change the settings, and restart the device if it wants that."""
         if self._plan.ca is not None:
-            self._wrote_ca = True
-            for begin in range(0, len(self._plan.ca), CA_PIECE):
-                piece = self._plan.ca[begin : begin + CA_PIECE]
-                await self._client.call("Shelly.PutUserCA", {"data": piece, "append": begin > 0})
+            await self._write_ca(self._plan.ca)
+        # Without an answer, the settings tell whether they were taken, but for the password.
+        self._wrote_config = self._plan.config.keys() == {"pass"}
+        try:
+            told = await self._client.call("Mqtt.SetConfig", {"config": self._plan.config})
+        except RpcError:
+            self._wrote_config = False
+            raise
         self._wrote_config = True
-        await self._set(self._plan.config)
+        if isinstance(told, dict) and told.get("restart_required") is False:
+            return
+        try:
+            await self._restart()
+        except LinkError as err:
+            raise ProvisioningError("provisioning_gone") from err
 
     async def wait_for_arrival(self) -> None:
         """Return once the device answers over the broker. Raises `ProvisioningError` with what it says itself."""
@@ -187,48 +232,106 @@ class _Provisioning:
         status = await self._client.call("Mqtt.GetStatus")
         connected = isinstance(status, dict) and status.get("connected") is True
         key = "provisioning_elsewhere" if connected else "provisioning_not_connected"
-        raise ProvisioningError(f"{key}_lost" if self._plan.irrecoverable else key, server=self._plan.server)
+        raise ProvisioningError(key, server=self._plan.server)
 
-    async def put_back(self) -> None:
-        """Put everything back as it was. Raises `ProvisioningError` if that does not succeed."""
-        before = self._plan.before
+    async def put_back(self, error: ProvisioningError | None) -> ProvisioningError:
+        """Put everything back to the end, whoever cancels this, and return what to tell; `None`: it was cancelled."""
+        name = self._client.device.info.id
+        work = self._hass.async_create_background_task(self._restore(), f"put back the MQTT settings of {name}")
+        cancelled: asyncio.CancelledError | None = None
+        while not work.done():
+            try:
+                await asyncio.wait({work})
+            except asyncio.CancelledError as err:
+                cancelled = err
         try:
-            if self._wrote_ca and before.get("ssl_ca") != UPLOADED_CA:
-                await self._client.call("Shelly.PutUserCA", {"data": None})
-            if self._wrote_config:
-                config = {field: before.get(field) for field in self._plan.config if field != "pass"}
-                if "pass" in self._plan.config and not before.get("user"):
-                    config["pass"] = None
-                await self._set(config)
-            found = await self._client.call("Mqtt.GetConfig")
+            work.result()
         except ShellyError as err:
-            raise ProvisioningError("provisioning_not_put_back", error=str(err)) from err
-        if found != before:
-            raise ProvisioningError("provisioning_not_put_back", error=f"{found}")
+            told = ProvisioningError("provisioning_not_put_back", error=str(err))
+        else:
+            told = self._with_losses(error)
+        if cancelled is not None or error is None:
+            # Nobody is there any more to be told.
+            LOGGER.warning("%s: %s", name, await async_text_of(self._hass, told))
+        if cancelled is not None:
+            raise cancelled
+        return told
+
+    def _with_losses(self, error: ProvisioningError | None) -> ProvisioningError:
+        """Say what cannot be put back, if there is such a thing."""
+        told = ProvisioningError("provisioning_interrupted", error="it was cancelled") if error is None else error
+        plan = self._plan
+        lost_password = self._wrote_config and "pass" in plan.config and bool(plan.before.get("user"))
+        if not (lost_password or (self._wrote_ca and plan.ca_replaced)):
+            return told
+        placeholders = told.translation_placeholders or {}
+        if told.translation_key in {"provisioning_elsewhere", "provisioning_not_connected"}:
+            return ProvisioningError(f"{told.translation_key}_lost", **placeholders)
+        reason = placeholders.get("error", "it did not come back after its restart")
+        return ProvisioningError("provisioning_interrupted_lost", error=reason)
+
+    async def _restore(self) -> None:
+        """Put everything back, as soon as the device can be reached. Raises `ShellyError`."""
+        plan = self._plan
+        if await self._insist("Mqtt.GetConfig") != plan.before or self._wrote_config:
+            self._wrote_config = True
+            # Its old password is lost, and ours is not for the broker that it goes back to.
+            config = {name: plan.before.get(name) for name in plan.config}
+            await self._insist("Mqtt.SetConfig", {"config": config})
+        if self._wrote_ca and not plan.ca_replaced:
+            await self._insist("Shelly.PutUserCA", {"data": None})
+        if self._restarted:
+            await self._restart()
+        if await self._insist("Mqtt.GetConfig") != plan.before:
+            raise LinkError("it shows other settings than before")
         LOGGER.info("The MQTT settings of %s are as they were before", self._client.device.info.id)
 
-    async def _set(self, config: Mapping[str, Any]) -> None:
-        """Set the device, restart it if it says that this is needed, and wait until it answers again."""
-        uptime_s = await self._uptime_s()
-        told = await self._client.call("Mqtt.SetConfig", {"config": config})
-        if isinstance(told, dict) and told.get("restart_required") is False:
-            return
-        await self._client.call("Shelly.Reboot", {"delay_ms": RESTART_DELAY_MS})
-        try:
-            async with asyncio.timeout(self._restarted_s):
-                while True:
-                    await asyncio.sleep(TURN_S)
-                    with suppress(ShellyError):
-                        if await self._uptime_s() < uptime_s:
-                            return
-        except TimeoutError as err:
-            raise ProvisioningError("provisioning_gone") from err
+    async def _write_ca(self, ca: str) -> None:
+        self._wrote_ca = True
+        told: Json = None
+        for begin in range(0, len(ca), CA_PIECE):
+            piece = {"data": ca[begin : begin + CA_PIECE], "append": begin > 0}
+            told = await self._client.call("Shelly.PutUserCA", piece)
+        size = told.get("len") if isinstance(told, dict) else None
+        if size is not None and size != len(ca):
+            raise ProvisioningError(
+                "provisioning_refused", error=f"it has kept {size} of {len(ca)} bytes of the certificate"
+            )
 
-    async def _uptime_s(self) -> float:
-        """Return for how long the device has been running."""
-        system = await self._client.call("Sys.GetStatus")
-        uptime_s = system.get("uptime") if isinstance(system, dict) else None
-        return float(uptime_s) if isinstance(uptime_s, int | float) else 0.0
+    async def _restart(self) -> None:
+        """Restart the device, and wait until it answers again. Raises `ShellyError`."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+
+        def has_restarted(system: Json) -> bool:
+            uptime_s = system.get("uptime") if isinstance(system, dict) else None
+            return not isinstance(uptime_s, int | float) or uptime_s <= loop.time() - begun
+
+        self._restarted = True
+        await self._insist("Shelly.Reboot", {"delay_ms": RESTART_DELAY_MS})
+        await self._insist("Sys.GetStatus", until=has_restarted)
+
+    async def _insist(
+        self, method: str, params: Mapping[str, Any] | None = None, until: Callable[[Json], bool] = lambda _: True
+    ) -> Json:
+        """Ask until the device answers, and as it should; raises the last `ShellyError` if it does not come back."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._restarted_s
+        while True:
+            error: ShellyError = LinkError("it does not restart")
+            try:
+                answer = await self._client.call(method, params)
+                if until(answer):
+                    return answer
+            except AuthError:
+                raise
+            except ShellyError as err:
+                if isinstance(err, RpcError) and err.code != SHUTTING_DOWN:
+                    raise
+                error = err
+            if loop.time() >= deadline:
+                raise error
+            await asyncio.sleep(TURN_S)
 
 
 def _certificate(broker: Broker) -> str | None:
@@ -239,6 +342,14 @@ def _certificate(broker: Broker) -> str | None:
             return ANY_CERTIFICATE
         case Tls.VERIFIED:
             return BUILT_IN_CAS if broker.ca is None else UPLOADED_CA
+
+
+def _whole_server(before: Mapping[str, Any]) -> Any:
+    """Return the address that a device has, with the port that it takes if none is given."""
+    server = before.get("server")
+    if not isinstance(server, str) or not server or server.rpartition(":")[2].isdecimal():
+        return server
+    return f"{server}:{PLAIN_PORT if before.get('ssl_ca') is None else TLS_PORT}"
 
 
 def _prefix(known: Any, info: DeviceInfo) -> str:

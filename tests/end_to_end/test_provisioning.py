@@ -92,7 +92,8 @@ async def test_a_wrong_password_leaves_the_device_as_it_was(household: Stage) ->
     await household.client.remove_entry(step.entry["entry_id"])
 
 
-async def test_a_dialog_that_is_closed_leaves_the_device_as_it_was(household: Stage) -> None:
+@pytest.mark.parametrize("restarting", [False, True])
+async def test_a_dialog_that_is_closed_leaves_the_device_as_it_was(household: Stage, restarting: bool) -> None:
     device, user = household.fleet.devices[1], DEVICES
     before = await settings(device)
     step = await household.client.submit(await at_preview(household, device, username=user, password="guess"), {})
@@ -103,12 +104,20 @@ async def test_a_dialog_that_is_closed_leaves_the_device_as_it_was(household: St
             return await settings(device) != before
         return False
 
+    async def gone() -> bool:
+        with suppress(KeyError):
+            try:
+                await settings(device)
+            except aiohttp.ClientConnectionError:
+                return True
+        return False
+
     async def as_before() -> bool:
         with suppress(KeyError, aiohttp.ClientError):
             return await settings(device) == before
         return False
 
-    await wait_until(changed, 30, "The settings are changed")
+    await wait_until(gone if restarting else changed, 30, "The settings are changed")
     await household.client.rest("DELETE", f"/api/config/config_entries/flow/{step.flow_id}")
     await wait_until(as_before, 60, "The settings are put back")
 

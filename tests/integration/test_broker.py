@@ -6,6 +6,7 @@ from unittest.mock import patch
 import pytest
 from homeassistant.components import network
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.shelly_pro.broker import Broker, Tls, async_suggest_broker, is_known_to_devices
@@ -24,6 +25,9 @@ from custom_components.shelly_pro.broker import Broker, Tls, async_suggest_broke
         ("core-mosquitto", False),
         ("homeassistant.local", False),
         ("homeassistant.local.", False),
+        ("core-mosquitto.local.hass.io", False),
+        ("localhost.localdomain", False),
+        ("fe80::1", False),
     ],
 )
 def test_hosts_that_a_device_finds(host: str, known: bool) -> None:
@@ -65,6 +69,14 @@ async def test_our_own_address_towards_the_device(hass: HomeAssistant, device: s
     assert asked.call_args.kwargs["target_ip"] == target
     assert found is not None
     assert found.server == "[fd00::2]:1883"
+
+
+async def test_computer_without_an_address(hass: HomeAssistant) -> None:
+    MockConfigEntry(domain="mqtt", data={"broker": "core-mosquitto"}).add_to_hass(hass)
+    with patch.object(network, "async_get_source_ip", side_effect=HomeAssistantError):
+        found = await async_suggest_broker(hass, "192.168.1.50")
+    assert found is not None
+    assert found.host == ""
 
 
 async def test_without_mqtt_nothing_is_suggested(hass: HomeAssistant) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
-from typing import Any, override
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -14,51 +14,18 @@ from homeassistant.exceptions import HomeAssistantError
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
 from custom_components.shelly_pro import provisioning
-from custom_components.shelly_pro.broker import Broker, Tls
+from custom_components.shelly_pro.broker import Tls
 from custom_components.shelly_pro.flow_device import http_client
 from custom_components.shelly_pro.provisioning import (
     Change,
-    Plan,
     ProvisioningError,
     as_rows,
     async_answers_over_mqtt,
     async_provision,
-    make_plan,
 )
 from custom_components.shelly_pro.shelly_core import Client
 from tests.integration.fixture_device import FixtureDevice
-
-LOGIN = {"username": "meter", "password": "new words"}
-CA = "-----BEGIN CERTIFICATE-----\n" + "x" * 2000
-
-
-class Restarting(FixtureDevice):
-    """A device that restarts when it is told to, and stores a certificate."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.ca: str | None = None
-        self.stays_away = False
-        self.answers |= {"Mqtt.GetStatus": {"connected": False}}
-
-    @override
-    def _result(self, method: str, params: Mapping[str, Any]) -> Any:
-        match method:
-            case "Shelly.Reboot":
-                self.status["sys"]["uptime"] = 2
-                self.online = not self.stays_away
-                return None
-            case "Sys.GetStatus":
-                self.status["sys"]["uptime"] += 1
-                return self.status["sys"]
-            case "Shelly.PutUserCA":
-                data = params["data"]
-                self.ca = None if data is None else (self.ca or "") + data if params["append"] else data
-                return {"len": len(self.ca or "")}
-            case "Mqtt.SetConfig":
-                told = {key: value for key, value in params["config"].items() if key != "pass"}
-                return super()._result(method, {"config": told})
-        return super()._result(method, params)
+from tests.integration.provisioning_stage import CA, Restarting, plan_for, written
 
 
 @pytest.fixture
@@ -77,14 +44,6 @@ async def client(hass: HomeAssistant, server: TestServer) -> AsyncIterator[Clien
     await found.connect()
     yield found
     await found.close()
-
-
-def wanted(**changes: Any) -> Broker:
-    return Broker(**{"host": "192.0.2.10", "port": 1883, **LOGIN, **changes})
-
-
-def plan_for(client: Client, **changes: Any) -> Plan:
-    return make_plan(client.device, wanted(**changes))
 
 
 def answering(device: FixtureDevice, hass: HomeAssistant) -> Any:
@@ -206,18 +165,27 @@ async def test_not_seen_is_put_back(
     assert device.config["mqtt"] == before
     assert device.ca is None
     passwords = [params["config"].get("pass", "-") for method, params in device.calls if method == "Mqtt.SetConfig"]
-    assert passwords == ["new words", None if user is None else "-"]
+    assert passwords == ["new words", None], "ours is not left for the broker that it goes back to"
 
 
-@pytest.mark.parametrize("method", ["Shelly.PutUserCA", "Mqtt.SetConfig"])
-async def test_refused(hass: HomeAssistant, device: Restarting, client: Client, broker: None, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [("Shelly.PutUserCA", "provisioning_not_put_back"), ("Mqtt.SetConfig", "provisioning_refused")],
+)
+async def test_refused(
+    hass: HomeAssistant, device: Restarting, client: Client, broker: None, method: str, key: str
+) -> None:
+    """Without its certificate authority the device is as before; taking that away again may be refused as well."""
+    device.config["mqtt"]["user"] = "old"
+    await client.connect()
     plan = plan_for(client, tls=Tls.VERIFIED, ca=CA)
     before = deepcopy(device.config["mqtt"])
     device.refused.add(method)
     with pytest.raises(ProvisioningError) as error:
         await async_provision(hass, client, plan)
-    assert error.value.translation_key == "provisioning_not_put_back", "it refuses that, too"
+    assert error.value.translation_key == key
     assert device.config["mqtt"] == before
+    assert method == "Shelly.PutUserCA" or written(device).count("Mqtt.SetConfig") == 1, "its old password is kept"
 
 
 async def test_no_restart_is_needed(hass: HomeAssistant, device: Restarting, client: Client, broker: None) -> None:
@@ -238,8 +206,12 @@ async def test_settings_that_do_not_come_back(
 ) -> None:
     plan = plan_for(client)
     device.answers["Mqtt.GetStatus"] = {"connected": False}
-    results = [device.set_config("mqtt", plan.config), {"restart_required": False}]
-    with patch.object(device, "set_config", side_effect=results), pytest.raises(ProvisioningError) as error:
+    take = device.set_config
+
+    def once(key: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        return take(key, config) if config["enable"] else {"restart_required": False}
+
+    with patch.object(device, "set_config", once), pytest.raises(ProvisioningError) as error:
         await async_provision(hass, client, plan, seen_s=0.05)
     assert error.value.translation_key == "provisioning_not_put_back"
 
