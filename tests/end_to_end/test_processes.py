@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 PARENT = f"""
-import asyncio, pathlib, sys
+import asyncio, pathlib, signal, sys
 from tests.stack.processes import Process
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started by ignores
 async def main():
     child = Process("child", (sys.executable, "-c", {STUBBORN!r}), log=pathlib.Path(sys.argv[1]))
     await child.start()
